@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * The typed configuration: what the YAML said, checked, with every name resolved. No kernel, no devices.
+ *
+ * `yaml` makes nodes, `spec` makes this, `desired` turns it into the objects of model.h for the devices
+ * that exist, `rules` compiles its rule sets, `normal` writes it out again as YAML.
+ */
+#ifndef TCCTL_LIB_SPEC_H
+#define TCCTL_LIB_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "diag.h"
+
+#define SPEC_VERSION 1
+#define SPEC_NONE (-1)
+
+enum spec_dir { SPEC_INGRESS, SPEC_EGRESS, SPEC_DIR_MAX };
+
+/* Address prefix. Bytes in network order; host bits are zero. */
+struct spec_prefix {
+	uint8_t family; /* 4 or 6 */
+	uint8_t len;	/* 0..32 or 0..128 */
+	uint8_t addr[16];
+};
+
+/* Inclusive range of an integer field. */
+struct spec_range {
+	uint32_t lo, hi;
+};
+
+/* Value under a mask: matches x when (x & mask) == value. */
+struct spec_masked {
+	uint32_t value, mask;
+};
+
+struct spec_set {
+	char *name;
+	struct loc loc;
+	char *file; /* as written, NULL when all items are in line */
+	struct spec_prefix *items; /* sorted, without duplicates; prefixes inside others are kept */
+	size_t n_items;
+};
+
+/* A list of alternatives (OR) for one address key. */
+struct spec_addrs {
+	bool set; /* the key was given */
+	bool neg; /* under `not:` */
+	struct spec_prefix *prefixes;
+	size_t n_prefixes;
+	int *sets; /* indices into spec.sets */
+	size_t n_sets;
+};
+
+struct spec_ranges {
+	bool set, neg;
+	struct spec_range *items; /* sorted, merged */
+	size_t n;
+};
+
+struct spec_maskeds {
+	bool set, neg;
+	struct spec_masked *items;
+	size_t n;
+};
+
+struct spec_mac {
+	uint8_t addr[6];
+};
+
+struct spec_macs {
+	bool set, neg;
+	struct spec_mac *items;
+	size_t n;
+};
+
+enum spec_addr_key { SPEC_REMOTE, SPEC_LOCAL, SPEC_SRC, SPEC_DST, SPEC_ADDR_MAX };
+enum spec_port_key { SPEC_PORT, SPEC_LOCAL_PORT, SPEC_SPORT, SPEC_DPORT, SPEC_PORT_MAX };
+
+/* Bits of spec_rule.frag: which packets a rule wants. */
+#define SPEC_FRAG_WHOLE 0x1U /* not a fragment (IPv6 atomic fragments included) */
+#define SPEC_FRAG_FIRST 0x2U
+#define SPEC_FRAG_LATER 0x4U
+
+/* VLAN: ids 0..4094; SPEC_VLAN_NONE stands for "no tag". */
+#define SPEC_VLAN_NONE 0x1000U
+
+struct spec_rule {
+	struct loc loc;
+	char *name; /* NULL unless given; unique in its rule set */
+	int class;  /* index into spec.classes (TCCTL_CLASS_KEEP and TCCTL_CLASS_DROP come first) */
+	struct spec_addrs addr[SPEC_ADDR_MAX];
+	struct spec_ranges port[SPEC_PORT_MAX];
+	struct spec_ranges proto;  /* IP protocol numbers; for IPv6 that of the upper layer */
+	struct spec_ranges dscp;   /* 0..63 */
+	struct spec_ranges vlan;   /* of the outermost tag, or SPEC_VLAN_NONE */
+	struct spec_ranges length; /* bytes of the largest segment from the L3 header on */
+	struct spec_ranges icmp;   /* type << 8 | code, of ICMPv4; a name or number without code is a range of 256 */
+	struct spec_ranges icmp6;  /* the same, of ICMPv6 (`icmp: echo-request` fills both) */
+	struct spec_maskeds flags; /* TCP flags byte; FIN 0x01 … CWR 0x80 */
+	struct spec_maskeds mark;  /* skb->mark */
+	struct spec_macs mac;	   /* the neighbour: source at ingress, destination at egress */
+	uint32_t frag;		   /* SPEC_FRAG_*; 0: key not given */
+	bool frag_neg;
+};
+
+struct spec_ruleset {
+	char *name;
+	struct loc loc;
+	struct spec_rule *rules;
+	size_t n_rules;
+};
+
+struct spec_class {
+	char *name;
+	struct loc loc;
+	uint32_t flags; /* TCCTL_C_* of tcctl/abi.h; tells which of the following were given */
+	uint8_t dscp;
+	uint32_t mark, mark_mask;
+	uint32_t priority; /* with classid: major << 16 | minor */
+	bool is_classid;   /* priority was given as `classid` */
+	uint16_t queue;	   /* as configured, from 0 */
+	uint16_t tc_index;
+};
+
+struct spec_program {
+	char *name;
+	struct loc loc;
+	char *object;  /* path, resolved against the config's folder or --base */
+	char *program; /* function name inside the object */
+};
+
+enum spec_run_at { SPEC_AT_L3, SPEC_AT_L4, SPEC_AT_UDP_PORT, SPEC_AFTER_STAGE, SPEC_RUN_AT_MAX };
+
+struct spec_run {
+	struct loc loc;
+	int program; /* index into spec.programs */
+	enum spec_run_at at;
+	uint32_t slot; /* enum tcctl_l3_slot, enum tcctl_l4_slot, UDP port, or enum tcctl_stage_slot of the stage it follows */
+};
+
+enum spec_side { SPEC_SIDE_WAN, SPEC_SIDE_LAN, SPEC_SIDE_MAX };
+enum spec_mode { SPEC_MODE_ENFORCE, SPEC_MODE_OBSERVE, SPEC_MODE_MAX };
+enum spec_verdict { SPEC_VERDICT_CONTINUE, SPEC_VERDICT_OK, SPEC_VERDICT_MAX };
+
+/* One direction of an interface, after inheritance. */
+struct spec_hook {
+	bool enabled; /* false: nothing is attached there */
+	int ruleset;  /* index into spec.rulesets or SPEC_NONE */
+	enum spec_mode mode;
+	enum spec_verdict verdict;
+	struct spec_run *runs;
+	size_t n_runs;
+};
+
+struct spec_interface {
+	char *key; /* device name, glob, or a label when match_* is set */
+	struct loc loc;
+	bool is_glob;
+	bool has_mac;
+	uint8_t mac[6];
+	char *altname; /* NULL unless given */
+	bool optional; /* a missing device is not an error */
+	enum spec_side side;
+	struct spec_hook hook[SPEC_DIR_MAX];
+};
+
+struct spec {
+	char *name; /* owner of everything made from this spec; `default` unless given */
+	struct spec_set *sets;
+	size_t n_sets;
+	struct spec_class *classes; /* [0] keep, [1] drop, then the file's in order */
+	size_t n_classes;
+	struct spec_ruleset *rulesets;
+	size_t n_rulesets;
+	struct spec_program *programs;
+	size_t n_programs;
+	struct spec_interface *interfaces;
+	size_t n_interfaces;
+};
+
+struct spec_options {
+	const char *base; /* folder for relative file names; NULL: the folder of the file that names it */
+};
+
+/*
+ * Read and merge configurations. `paths` are files or folders (of *.yaml, in name order). All errors are
+ * reported at once in `diags`. Returns 0 and *ret_spec, or -EINVAL (bad content), -ENOENT/-EACCES/… (a file).
+ */
+int spec_load(const char *const *paths, size_t n_paths, const struct spec_options *options,
+	      struct tcctl_diags *diags, struct spec **ret_spec);
+
+/* The same from memory; `file` is the name used in diagnostics. */
+int spec_parse(const char *text, size_t len, const char *file, const struct spec_options *options,
+	       struct tcctl_diags *diags, struct spec **ret_spec);
+
+/* Write a spec as YAML that spec_parse() accepts and that gives an equal spec: every scalar that could be
+ * misread is quoted, sets from files are written with their items. The text is malloc()ed. */
+int spec_emit(const struct spec *spec, char **ret_text, size_t *ret_len);
+
+void spec_free(struct spec *spec);
+
+#endif
