@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make            tcctl, libtcctl.so and .a, every BPF object, skeletons
+# make demo       install what is missing, build, run the main job in throw-away namespaces
+# make test       install what is missing, build, run every test layer this machine can
+# make check      the tests that need no root
+# make bench      measure side by side with the alternatives, write docs/benchmarks.md
+# make install    DESTDIR=… PREFIX=/usr
+#
+# V=1 shows commands, SAN=1 builds with ASan and UBSan (in build-san/), T=<layer/test> runs one test,
+# WERROR=0 lets warnings pass.
+
+VERSION := 0.1.0
+SONAME := 0
+PREFIX ?= /usr
+LIBDIR ?= $(PREFIX)/lib
+SAN ?=
+V ?=
+WERROR ?= 1
+T ?=
+
+B := build$(if $(SAN),-san)
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-8s %s\n' $(1) $(2))
+
+CLANG ?= clang
+BPFTOOL ?= $(shell command -v bpftool 2>/dev/null || echo /usr/sbin/bpftool)
+PKGS := libbpf libmnl libcap yaml-0.1 json-c
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
+	-Wformat=2 -Wno-unused-parameter $(if $(filter 1,$(WERROR)),-Werror)
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DTCCTL_VERSION='"$(VERSION)"' -fPIC -fvisibility=hidden $(WARN) \
+	-Ilib -Ibpf-progs/include -I$(B)/skel $(PKG_CFLAGS) $(if $(SAN),-fsanitize=address$(comma)undefined \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer) $(CFLAGS)
+comma := ,
+ALL_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined) $(LDFLAGS)
+
+# --- BPF objects -------------------------------------------------------------------------------------
+BPF_TARGET ?= bpf
+BPF_CFLAGS = -g -O2 -std=gnu11 -target $(BPF_TARGET) -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror \
+	-Ibpf-progs/include $(BPF_SYSINC)
+BPF_SYSINC = -I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_SRC := $(wildcard bpf-progs/*.bpf.c)
+BPF_OBJ := $(BPF_SRC:bpf-progs/%.bpf.c=$(B)/bpf/%.bpf.o)
+BPF_HDR := $(wildcard bpf-progs/include/tcctl/*.h bpf-progs/*.h)
+# act.bpf.o is SCHED_ACT and stands alone; everything else is linked into one pipeline object.
+PIPELINE_OBJ := $(filter-out $(B)/bpf/act.bpf.o,$(BPF_OBJ))
+SKEL := $(B)/skel/pipeline.skel.h
+
+# --- library, tool, tests ----------------------------------------------------------------------------
+LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
+TOOL_SRC := $(wildcard tcctl/*.c)
+TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/%.o)
+TEST_LIB_SRC := $(wildcard qdisc-tests/lib/*.c)
+TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(B)/%.o)
+TEST_BIN := $(patsubst qdisc-tests/%.c,$(B)/tests/%,$(wildcard qdisc-tests/unit/*.c qdisc-tests/prog/*.c))
+TOOLS_BIN := $(patsubst qdisc-tests/tools/%.c,$(B)/tests/tools/%,$(wildcard qdisc-tests/tools/*.c))
+TEST_BPF := $(patsubst qdisc-tests/%.bpf.c,$(B)/tests/%.bpf.o,$(wildcard qdisc-tests/*/*.bpf.c)) \
+	$(patsubst examples/%.bpf.c,$(B)/examples/%.bpf.o,$(wildcard examples/*.bpf.c examples/*/*.bpf.c))
+BENCH_BIN := $(patsubst qdisc-tests/bench/%.c,$(B)/bench/%,$(filter-out %.bpf.c,$(wildcard qdisc-tests/bench/*.c)))
+
+.PHONY: all bpf lib tool tests demo test check bench install clean deps lint bpf-check test-vm test-all fuzz
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: bpf lib tool
+
+bpf: $(BPF_OBJ) $(B)/bpf/pipeline.bpf.o
+lib: $(B)/libtcctl.a $(B)/libtcctl.so
+tool: $(B)/tcctl
+tests: all $(TEST_BIN) $(TOOLS_BIN) $(TEST_BPF)
+
+$(B)/bpf/%.bpf.o: bpf-progs/%.bpf.c $(BPF_HDR)
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/tests/%.bpf.o: qdisc-tests/%.bpf.c $(BPF_HDR)
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/examples/%.bpf.o: examples/%.bpf.c $(BPF_HDR)
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/bpf/pipeline.bpf.o: $(PIPELINE_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(B)/skel/%.skel.h: $(B)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	@mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+
+$(B)/%.o: %.c | $(SKEL) $(B)/skel/act.skel.h
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libtcctl.a: $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/libtcctl.so: $(LIB_OBJ) lib/libtcctl.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libtcctl.so.$(SONAME) -Wl,--version-script=lib/libtcctl.map \
+		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@ $(LIB_OBJ) $(PKG_LIBS)
+
+$(B)/tcctl: $(TOOL_OBJ) $(B)/libtcctl.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/tests/%: qdisc-tests/%.c $(TEST_LIB_OBJ) $(B)/libtcctl.a
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/lib -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) $(B)/libtcctl.a \
+		$(PKG_LIBS) -lpcap -lm
+
+$(B)/bench/%: qdisc-tests/bench/%.c $(TEST_LIB_OBJ) $(B)/libtcctl.a
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/lib -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) $(B)/libtcctl.a \
+		$(PKG_LIBS) -lm
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- what people run ---------------------------------------------------------------------------------
+deps:
+	@packaging/install-deps
+
+demo: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests
+	@examples/demo.sh
+
+test: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests
+	@qdisc-tests/run $(if $(T),$(T),all)
+
+check:
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests
+	@qdisc-tests/run $(if $(T),$(T),unit)
+
+test-vm: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests
+	@qdisc-tests/run vm
+
+bench: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests $(BENCH_BIN)
+	@qdisc-tests/bench/run
+
+# Every program also compiles for big-endian, and the C code for aarch64 where a cross compiler is there.
+bpf-check:
+	@$(MAKE) --no-print-directory B=build/bpfeb BPF_TARGET=bpfeb $(BPF_SRC:bpf-progs/%.bpf.c=build/bpfeb/bpf/%.bpf.o)
+
+clean:
+	rm -rf build build-san
