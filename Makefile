@@ -63,6 +63,8 @@ TEST_BPF := $(patsubst qdisc-tests/%.bpf.c,$(B)/tests/%.bpf.o,$(wildcard qdisc-t
 	$(patsubst examples/%.bpf.c,$(B)/examples/%.bpf.o,$(wildcard examples/*.bpf.c examples/*/*.bpf.c))
 BENCH_BIN := $(patsubst qdisc-tests/bench/%.c,$(B)/bench/%,$(filter-out %.bpf.c,$(wildcard qdisc-tests/bench/*.c)))
 
+export TCCTL_BUILD = $(abspath $(B))
+
 .PHONY: all bpf lib tool tests demo test check bench install clean deps lint bpf-check test-vm test-all fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -130,6 +132,12 @@ $(B)/bench/%: qdisc-tests/bench/%.c $(TEST_LIB_OBJ) $(B)/libtcctl.a
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
+# Test tools stand alone: they need no library of ours, so that they can be used on anything.
+$(B)/tests/tools/%: qdisc-tests/tools/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(PKG_LIBS) -lpcap
+
 # --- what people run ---------------------------------------------------------------------------------
 deps:
 	@packaging/install-deps
@@ -148,7 +156,7 @@ check:
 
 test-vm: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
-	@qdisc-tests/run vm
+	@qdisc-tests/run $(if $(T),$(T),vm-all)
 
 bench: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests $(BENCH_BIN)
