@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct diag oom_diag; /* written only with constants; returned when there is no memory for a real one */
+/* What diag_add() returns when nothing is kept. Never written: the setters know it. */
+static const struct diag sink;
+#define SINK ((struct diag *)&sink)
 
 struct tcctl_diags *diags_new(void)
 {
@@ -60,12 +62,14 @@ struct diag *diag_add(struct tcctl_diags *d, enum diag_severity severity, const 
 
 	if (severity == DIAG_ERROR)
 		d->n_errors++;
+	if (d->count[severity]++ >= DIAGS_KEEP)
+		return SINK;
 	if (d->n == d->cap) {
 		size_t cap = d->cap ? d->cap * 2 : 8;
 		struct diag *items = realloc(d->items, cap * sizeof(*items));
 
 		if (!items)
-			return &oom_diag;
+			return SINK;
 		d->items = items;
 		d->cap = cap;
 	}
@@ -74,6 +78,8 @@ struct diag *diag_add(struct tcctl_diags *d, enum diag_severity severity, const 
 	g->severity = severity;
 	if (loc)
 		g->loc = *loc;
+	if (g->loc.file)
+		g->loc.file = diags_file(d, g->loc.file);
 	va_start(ap, fmt);
 	if (vasprintf(&g->message, fmt, ap) < 0)
 		g->message = NULL;
@@ -82,11 +88,107 @@ struct diag *diag_add(struct tcctl_diags *d, enum diag_severity severity, const 
 	return g;
 }
 
+bool diags_full(const struct tcctl_diags *d, enum diag_severity severity)
+{
+	return d->count[severity] >= DIAGS_KEEP;
+}
+
+size_t diags_lost(const struct tcctl_diags *d, enum diag_severity severity)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		kept += d->items[i].severity == severity;
+	return d->count[severity] - kept;
+}
+
+struct sort_key {
+	size_t file; /* 0: no place */
+	unsigned int line, col;
+	size_t i;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct sort_key *x = a, *y = b;
+
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	if (x->col != y->col)
+		return x->col < y->col ? -1 : 1;
+	return x->i < y->i ? -1 : x->i > y->i;
+}
+
+void diags_sort(struct tcctl_diags *d, size_t from)
+{
+	size_t n = d->n > from ? d->n - from : 0;
+	struct sort_key *keys;
+	struct diag *sorted;
+
+	if (n < 2)
+		return;
+	keys = malloc(n * sizeof(*keys));
+	sorted = malloc(n * sizeof(*sorted));
+	for (size_t i = 0; keys && sorted && i < n; i++) {
+		const struct loc *loc = &d->items[from + i].loc;
+
+		keys[i] = (struct sort_key){ 0, loc->line, loc->col, i };
+		for (size_t f = 0; loc->file && f < d->n_files; f++)
+			if (d->files[f] == loc->file)
+				keys[i].file = f + 1;
+	}
+	if (keys && sorted) {
+		qsort(keys, n, sizeof(*keys), by_place);
+		for (size_t i = 0; i < n; i++)
+			sorted[i] = d->items[from + keys[i].i];
+		memcpy(d->items + from, sorted, n * sizeof(*sorted));
+	}
+	free(keys);
+	free(sorted);
+}
+
+char *diag_format(const struct diag *g)
+{
+	static const char *const severity[] = {
+		[DIAG_ERROR] = "error", [DIAG_WARNING] = "warning", [DIAG_NOTE] = "note"
+	};
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	_Static_assert(sizeof(severity) / sizeof(severity[0]) == DIAG_SEVERITY_MAX, "a word for each severity");
+	if (!f)
+		return NULL;
+	if (g->loc.file)
+		fprintf(f, "%s:", g->loc.file);
+	if (g->loc.file && g->loc.line)
+		fprintf(f, "%u:", g->loc.line);
+	if (g->loc.file && g->loc.line && g->loc.col)
+		fprintf(f, "%u:", g->loc.col);
+	fprintf(f, "%s%s: ", g->loc.file ? " " : "", severity[g->severity]);
+	if (g->device)
+		fprintf(f, "%s: ", g->device);
+	if (g->object)
+		fprintf(f, "%s: ", g->object);
+	fputs(g->message ? g->message : "out of memory", f);
+	if (g->err)
+		fprintf(f, ": %s", strerror(g->err));
+	if (g->hint)
+		fprintf(f, " (%s)", g->hint);
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
 static void diag_set(struct diag *g, char **field, const char *fmt, va_list ap)
 {
 	char *text;
 
-	if (g == &oom_diag || vasprintf(&text, fmt, ap) < 0)
+	if (g == SINK || vasprintf(&text, fmt, ap) < 0)
 		return;
 	free(*field);
 	*field = text;
@@ -108,7 +210,7 @@ DIAG_SETTER(diag_object, object)
 
 struct diag *diag_detail(struct diag *g, const char *text)
 {
-	if (g != &oom_diag && text) {
+	if (g != SINK && text) {
 		free(g->detail);
 		g->detail = strdup(text);
 	}
@@ -117,7 +219,7 @@ struct diag *diag_detail(struct diag *g, const char *text)
 
 struct diag *diag_errno(struct diag *g, int err)
 {
-	if (g != &oom_diag)
+	if (g != SINK)
 		g->err = err < 0 ? -err : err;
 	return g;
 }

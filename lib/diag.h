@@ -29,10 +29,14 @@ struct diag {
 	int err;       /* 0 or a positive errno */
 };
 
+/* So many of one severity are kept; of the rest only the number is. */
+#define DIAGS_KEEP 1000
+
 struct tcctl_diags {
 	struct diag *items;
 	size_t n, cap;
-	size_t n_errors;
+	size_t n_errors; /* all of them, kept or not */
+	size_t count[DIAG_SEVERITY_MAX]; /* the same for each severity */
 	char **files; /* interned file names, see diags_file() */
 	size_t n_files;
 };
@@ -43,9 +47,18 @@ void diags_free(struct tcctl_diags *d);
 /* Intern a file name; the result lives as long as `d`. */
 const char *diags_file(struct tcctl_diags *d, const char *file);
 
+/* No further diagnostic of this severity will be kept: whoever makes costly suggestions can stop. */
+bool diags_full(const struct tcctl_diags *d, enum diag_severity severity);
+/* How many of a severity were added and not kept. */
+size_t diags_lost(const struct tcctl_diags *d, enum diag_severity severity);
+/* Sort items [from, n) by place: files in the order in which they were first named, then line and column;
+ * those without a place stay in front in the order in which they came. */
+void diags_sort(struct tcctl_diags *d, size_t from);
+
 /*
  * Add a diagnostic and return it, so that device, object, hint and detail can be set by the calls below;
- * never NULL (on out-of-memory a static "out of memory" record is returned and counted).
+ * never NULL (out of memory, or too many: it is counted, and what is returned takes no text). loc->file is
+ * copied.
  */
 struct diag *diag_add(struct tcctl_diags *d, enum diag_severity severity, const struct loc *loc,
 		      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
@@ -57,6 +70,10 @@ struct diag *diag_device(struct diag *g, const char *fmt, ...) __attribute__((fo
 struct diag *diag_object(struct diag *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct diag *diag_detail(struct diag *g, const char *text);
 struct diag *diag_errno(struct diag *g, int err); /* err: positive or negative errno */
+
+/* One line for people: "file:line:col: error: message (hint)", without the detail. The caller frees it;
+ * NULL: out of memory. */
+char *diag_format(const struct diag *g);
 
 /* "did you mean": the candidate nearest to `word` (edit distance ≤ 2, or ≤ a third of its length), or NULL. */
 const char *diag_nearest(const char *word, const char *const *candidates, size_t n);
