@@ -121,10 +121,12 @@ enum tcctl_root_slot {
 };
 
 /*
- * Counters: `counters` is an ARRAY_OF_MAPS of PERCPU_ARRAY chunks of TCCTL_CHUNK entries each. A
- * counter id is chunk * TCCTL_CHUNK + index. Chunk 0 holds the fixed counters below, chunks
- * [TCCTL_CHUNK_HOOKS, TCCTL_CHUNK_RULES) one counter per hook index, the rest one counter per
- * (rule, class) pair; the class's own total is the sum over its pairs, computed by the reader.
+ * Counters. The fixed ones (enum tcctl_fixed_counter) are the entries of the PERCPU_ARRAY `counters_fixed`: one
+ * look-up on the hot path, and there for stock tc as well. `counters` is an ARRAY_OF_MAPS of PERCPU_ARRAY
+ * chunks of TCCTL_CHUNK entries each; a counter id is chunk * TCCTL_CHUNK + index. Chunk 0 is never made (ids
+ * below TCCTL_CNT_FIXED_MAX mean entries of `counters_fixed`), chunks [TCCTL_CHUNK_HOOKS, TCCTL_CHUNK_RULES)
+ * hold one counter per hook index, the rest one counter per (rule, class) pair; the class's own total is
+ * the sum over its pairs, computed by the reader.
  */
 struct tcctl_counter {
 	__u64 packets;	/* skbs */

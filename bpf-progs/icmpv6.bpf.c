@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Handler of protocol 58: type and code. Over IPv4 it means nothing. */
+#include "tcctl/l4.h"
+
+SEC("tc")
+int icmpv6(struct __sk_buff *skb)
+{
+	tcctl_l4_begin(skb, TCCTL_L4_ICMPV6);
+	if (tcctl_flags(skb) & TCCTL_F_IPV6)
+		tcctl_l4_icmp(skb);
+	return tcctl_handled(skb);
+}

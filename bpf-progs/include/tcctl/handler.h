@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * For writers of handlers and stages: the packet context, jumping on, counting, dropping.
+ *
+ * A pipeline runs: root, entry, a handler per protocol (by EtherType, IP protocol number, UDP port), then
+ * stages in a fixed order. Programs pass a packet on by tail call; what they know about it travels in
+ * skb->cb (tcctl/abi.h). A program of your own is one C file:
+ *
+ *	#include <tcctl/handler.h>
+ *
+ *	TCCTL_SLOT(TCCTL_STAGE_CLASSIFY + 1);		// where stock tc puts it; tcctl sets its own
+ *
+ *	SEC("tc") int mine(struct __sk_buff *skb)
+ *	{
+ *		tcctl_stage_begin(skb);
+ *		if (tcctl_flags(skb) & TCCTL_F_PORTS && tcctl_dport(skb) == 9)
+ *			return tcctl_drop(skb, TCCTL_R_RULE_DROP);
+ *		return tcctl_next(skb);
+ *	}
+ *
+ * and is built by one command:
+ *
+ *	clang -O2 -g -target bpf -mcpu=v3 -I/usr/include/$(uname -m)-linux-gnu -c mine.bpf.c -o mine.bpf.o
+ *
+ * Rules of the road:
+ *  - SEC("tc") always: a jump table takes programs of one type and one expected attach type only.
+ *  - Leave by tcctl_next(), tcctl_handled(), tcctl_pass() or tcctl_drop(), never by a bare return: cb leaks to
+ *    the root qdisc, across redirects and into other namespaces unless it is cleared.
+ *  - Packet pointers die with every helper that may move data; get them again with tcctl_header().
+ *  - No bpf-to-bpf calls: mark your functions static __always_inline.
+ *  - At most 33 tail calls happen per packet; a pipeline needs about 12.
+ */
+#ifndef TCCTL_HANDLER_H
+#define TCCTL_HANDLER_H
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+#include "tcctl/abi.h"
+#include "tcctl/maps.h"
+#include "tcctl/count.h"
+
+/*
+ * The slot a program sits in. `tcctl` sets it when it loads a program; under stock tc the default holds.
+ * The verifier sees a constant, so jumps stay direct.
+ */
+#define TCCTL_SLOT(n) const volatile __u32 tcctl_slot = (n)
+
+/* --- context ------------------------------------------------------------------------------------------ */
+
+/* Offsets are at most this: the verifier wants to see a bound below 64 KiB on packet offsets. */
+#define TCCTL_OFFSET_MAX 0x7fffU
+
+/*
+ * Words of skb->cb. As inline assembly, because the compiler likes to keep &skb->cb in a register, and the
+ * verifier refuses an access through a context pointer that was added to.
+ */
+#define TCCTL_CB_OFFSET(i) (__builtin_offsetof(struct __sk_buff, cb) + 4 * (i))
+#define tcctl_cb(skb, i)                                                            \
+	({                                                                          \
+		__u64 _cb;                                                          \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                               \
+			     : "=r"(_cb)                                            \
+			     : "r"(skb), "i"(TCCTL_CB_OFFSET(i)));                  \
+		(__u32)_cb;                                                         \
+	})
+#define tcctl_cb_set(skb, i, value)                                                 \
+	({                                                                          \
+		__u64 _cb = (__u32)(value);                                         \
+		asm volatile("*(u32 *)(%0 + %1) = %2"                               \
+			     :                                                      \
+			     : "r"(skb), "i"(TCCTL_CB_OFFSET(i)), "r"(_cb)          \
+			     : "memory");                                           \
+	})
+
+/* Did a root write this context? Not when a program was attached alone. */
+static __always_inline bool tcctl_has_context(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_GUARD) >> 24 == TCCTL_CB_MAGIC;
+}
+
+/* Generation of the data (rules, classes) this packet is to be treated by, 0..255. */
+static __always_inline __u32 tcctl_generation(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_GUARD) >> 16 & 0xff;
+}
+
+/* Hook id: TCCTL_HOOK_EGRESS, TCCTL_HOOK_SRC_LOCAL and the hook's index. */
+static __always_inline __u32 tcctl_hook(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_GUARD) & 0xffff;
+}
+
+/* Offsets of the L3 and L4 header from skb->data; L4 is 0 when there is none in this packet. */
+static __always_inline __u32 tcctl_l3(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_OFFSETS) & TCCTL_OFFSET_MAX;
+}
+
+static __always_inline __u32 tcctl_l4(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_OFFSETS) >> 16 & TCCTL_OFFSET_MAX;
+}
+
+static __always_inline void tcctl_set_offsets(struct __sk_buff *skb, __u32 l3, __u32 l4)
+{
+	tcctl_cb_set(skb, TCCTL_CB_OFFSETS, l4 << 16 | l3);
+}
+
+/* IP protocol number of the upper layer, after IPv6 extension headers. */
+static __always_inline __u32 tcctl_proto(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_PROTO) & 0xff;
+}
+
+/* TCCTL_F_* */
+static __always_inline __u32 tcctl_flags(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_PROTO) >> 8 & 0xff;
+}
+
+/* Outermost VLAN tag, TCI and id; valid with TCCTL_F_VLAN. */
+static __always_inline __u32 tcctl_vlan_tci(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_PROTO) >> 16;
+}
+
+static __always_inline __u32 tcctl_vlan_id(const struct __sk_buff *skb)
+{
+	return tcctl_vlan_tci(skb) & 0xfff;
+}
+
+static __always_inline void tcctl_set_proto(struct __sk_buff *skb, __u32 tci, __u32 flags, __u32 proto)
+{
+	tcctl_cb_set(skb, TCCTL_CB_PROTO, tci << 16 | flags << 8 | proto);
+}
+
+static __always_inline void tcctl_add_flags(struct __sk_buff *skb, __u32 flags)
+{
+	tcctl_cb_set(skb, TCCTL_CB_PROTO, tcctl_cb(skb, TCCTL_CB_PROTO) | flags << 8);
+}
+
+/* Ports in host byte order, valid with TCCTL_F_PORTS. */
+static __always_inline __u32 tcctl_sport(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_PORTS) >> 16;
+}
+
+static __always_inline __u32 tcctl_dport(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_PORTS) & 0xffff;
+}
+
+/* ICMP or ICMPv6 type and code, valid with TCCTL_F_ICMP. */
+static __always_inline __u32 tcctl_icmp_type(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_PORTS) >> 8 & 0xff;
+}
+
+static __always_inline __u32 tcctl_icmp_code(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_PORTS) & 0xff;
+}
+
+/* Class id; TCCTL_CLASS_KEEP changes nothing. Setting it keeps the tunnel id. */
+static __always_inline __u32 tcctl_class(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_CLASS) & 0xffff;
+}
+
+static __always_inline void tcctl_set_class(struct __sk_buff *skb, __u32 id)
+{
+	tcctl_cb_set(skb, TCCTL_CB_CLASS, (tcctl_cb(skb, TCCTL_CB_CLASS) & 0xffff0000) | (id & 0xffff));
+}
+
+static __always_inline __u32 tcctl_tunnel(const struct __sk_buff *skb)
+{
+	return tcctl_cb(skb, TCCTL_CB_CLASS) >> 16;
+}
+
+/* --- packet bytes -------------------------------------------------------------------------------------- */
+
+/*
+ * `len` readable bytes at offset `off` (at most TCCTL_OFFSET_MAX), or NULL when the packet ends before. Headers
+ * that are not linear are pulled in, which invalidates every packet pointer got before.
+ */
+static __always_inline void *tcctl_header(struct __sk_buff *skb, __u32 off, __u32 len)
+{
+	__u8 *p = (__u8 *)(long)skb->data + off;
+
+	if (tcctl_likely(p + len <= (__u8 *)(long)skb->data_end))
+		return p;
+	if (off + len > skb->len)
+		return NULL;
+	/* A partial pull of a fraglist GSO packet breaks it on some kernels: take all of a GSO packet. */
+	if (bpf_skb_pull_data(skb, skb->gso_size ? skb->len : off + len))
+		return NULL;
+	p = (__u8 *)(long)skb->data + off;
+	if (p + len <= (__u8 *)(long)skb->data_end)
+		return p;
+	return NULL;
+}
+
+/* --- leaving and jumping ------------------------------------------------------------------------------- */
+
+/*
+ * Jump to a constant slot; comes back only when the slot is empty. As inline assembly, so that the compiler
+ * cannot merge jumps to different slots into one with a variable index (five times the cost); the memory
+ * clobber keeps it from dropping writes to cb that it thinks nobody reads.
+ */
+#define tcctl_jump(skb, table, slot)                                                           \
+	asm volatile("r1 = %[ctx]\n\t"                                                         \
+		     "r2 = %[map]\n\t"                                                         \
+		     "r3 = %[index]\n\t"                                                       \
+		     "call 12"                                                                 \
+		     :                                                                         \
+		     : [ctx] "r"(skb), [map] "r"(&(table)), [index] "i"(slot)                  \
+		     : "r0", "r1", "r2", "r3", "r4", "r5", "memory")
+
+static __always_inline void tcctl_clear(struct __sk_buff *skb)
+{
+	tcctl_cb_set(skb, 0, 0);
+	tcctl_cb_set(skb, 1, 0);
+	tcctl_cb_set(skb, 2, 0);
+	tcctl_cb_set(skb, 3, 0);
+	tcctl_cb_set(skb, 4, 0);
+}
+
+/* End the pipeline's work on this packet: clear the context, return the configured verdict. */
+static __always_inline int tcctl_pass(struct __sk_buff *skb)
+{
+	tcctl_clear(skb);
+	if (!(cfg.flags & TCCTL_CFG_VERDICT_OK))
+		return TC_ACT_UNSPEC;
+	/* Under OK the kernel overwrites tc_index with the minor of tc_classid. */
+	skb->tc_classid = skb->tc_index;
+	return TC_ACT_OK;
+}
+
+/* Count the reason, then pass the packet on untouched. */
+static __always_inline int tcctl_pass_reason(struct __sk_buff *skb, __u32 reason)
+{
+	tcctl_count(skb, TCCTL_CNT_REASON + reason);
+	return tcctl_pass(skb);
+}
+
+/* Drop, counted under a reason (enum tcctl_reason); in observe mode the packet passes. */
+static __always_inline int tcctl_drop(struct __sk_buff *skb, __u32 reason)
+{
+	tcctl_count(skb, TCCTL_CNT_REASON + reason);
+	if (cfg.flags & TCCTL_CFG_OBSERVE)
+		return tcctl_pass(skb);
+	tcctl_clear(skb);
+	return TC_ACT_SHOT;
+}
+
+/* A handler is done: on to the first stage. */
+static __always_inline int tcctl_handled(struct __sk_buff *skb)
+{
+	tcctl_jump(skb, jt_stage, 0);
+	tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE);
+	return tcctl_pass(skb);
+}
+
+/* A stage in a slot known when it was written is done: on to the next. */
+#define tcctl_next_of(skb, slot)                                             \
+	({                                                                   \
+		tcctl_jump(skb, jt_stage, (slot) + 1);                       \
+		tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + (slot) + 1);        \
+		tcctl_pass(skb);                                             \
+	})
+
+/* A stage in the slot of TCCTL_SLOT() is done: on to the next. */
+#define tcctl_next(skb)                                                      \
+	({                                                                   \
+		bpf_tail_call(skb, &jt_stage, tcctl_slot + 1);               \
+		tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + tcctl_slot + 1);    \
+		tcctl_pass(skb);                                             \
+	})
+
+#include "tcctl/parse.h"
+
+/* --- beginning ----------------------------------------------------------------------------------------- */
+
+/* Begin a stage: count it; where no root ran (a program attached alone), work the context out. */
+#define tcctl_stage_begin_of(skb, slot)                                      \
+	({                                                                   \
+		if (tcctl_unlikely(!tcctl_has_context(skb)))                 \
+			tcctl_alone(skb, TCCTL_PARSED_L4);                   \
+		tcctl_count(skb, TCCTL_CNT_STAGE + (slot));                  \
+	})
+#define tcctl_stage_begin(skb) tcctl_stage_begin_of(skb, tcctl_slot)
+
+/* Begin a handler of a UDP port: the same with the counter of its slot in jt_udp. */
+#define tcctl_udp_begin(skb)                                                 \
+	({                                                                   \
+		if (tcctl_unlikely(!tcctl_has_context(skb)))                 \
+			tcctl_alone(skb, TCCTL_PARSED_L4);                   \
+		tcctl_count(skb, TCCTL_CNT_UDP + tcctl_slot);                \
+	})
+
+#endif

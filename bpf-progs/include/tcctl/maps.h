@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The maps that programs share.
+ *
+ * Every map is pinned by name and weak: each object loads alone with stock `tc` (which finds or makes the
+ * maps under <bpffs>/tc/globals) and `bpftool gen object` links all objects into one pipeline with one copy
+ * of each. An object must declare only what it uses, so a program says what it needs *before* it includes
+ * any header of this folder:
+ *
+ *	#define TCCTL_WANT_JT_L4
+ *	#include "tcctl/handler.h"
+ *
+ * `jt_stage` and `counters_fixed` are always there. A PROG_ARRAY is empty when stock tc makes it, and so
+ * are the arrays of maps: programs must do something sensible then.
+ */
+#ifndef TCCTL_MAPS_H
+#define TCCTL_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "tcctl/abi.h"
+
+/* Load-time constants. The controller sets them before it loads the pipeline. */
+const volatile struct tcctl_cfg cfg __weak = {};
+
+char _license[] SEC("license") __weak = "Dual BSD/GPL";
+
+#define TCCTL_JUMP_TABLE(name, slots)                 \
+	struct {                                      \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY); \
+		__uint(max_entries, slots);           \
+		__uint(key_size, 4);                  \
+		__uint(value_size, 4);                \
+		__uint(pinning, LIBBPF_PIN_BY_NAME);  \
+	} name SEC(".maps") __weak
+
+TCCTL_JUMP_TABLE(jt_stage, TCCTL_STAGE_MAX);
+
+#ifdef TCCTL_WANT_JT_ROOT
+TCCTL_JUMP_TABLE(jt_root, TCCTL_ROOT_MAX);
+#endif
+#ifdef TCCTL_WANT_JT_L3
+TCCTL_JUMP_TABLE(jt_l3, TCCTL_L3_MAX);
+#endif
+#ifdef TCCTL_WANT_JT_L4
+TCCTL_JUMP_TABLE(jt_l4, TCCTL_L4_MAX);
+#endif
+#ifdef TCCTL_WANT_JT_UDP
+TCCTL_JUMP_TABLE(jt_udp, TCCTL_UDP_MAX);
+#endif
+
+/* Counters with a place of their own (enum tcctl_fixed_counter): one look-up, and stock tc users have them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TCCTL_CNT_FIXED_MAX);
+	__uint(key_size, 4);
+	__uint(value_size, 24); /* struct tcctl_counter */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} counters_fixed SEC(".maps") __weak;
+
+#ifdef TCCTL_WANT_COUNTERS
+/* Counters of hooks and rules, in chunks that the controller adds. key_size and value_size instead of
+ * types: structs used only inside an inner map become forward declarations in clang 14's BTF. */
+struct tcctl_chunk {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TCCTL_CHUNK);
+	__uint(key_size, 4);
+	__uint(value_size, 24); /* struct tcctl_counter */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, TCCTL_CHUNKS_MAX);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__array(values, struct tcctl_chunk);
+} counters SEC(".maps") __weak;
+#endif
+
+#ifdef TCCTL_WANT_ARENAS
+/* Compiled rule sets: [generation & 1], lines of 64 bytes (tcctl/arena.h). Sizes may differ. */
+struct tcctl_arena_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_INNER_MAP);
+	__uint(key_size, 4);
+	__uint(value_size, 64);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__array(values, struct tcctl_arena_map);
+} arenas SEC(".maps") __weak;
+#endif
+
+#ifdef TCCTL_WANT_CTL
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 8); /* struct tcctl_ctl */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} ctl SEC(".maps") __weak;
+#endif
+
+#endif

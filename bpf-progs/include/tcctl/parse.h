@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The parser: one copy, used by the handlers one step at a time, and in one go by programs that run alone and
+ * by the SCHED_ACT program. Each step fills struct tcctl_parse and returns enum tcctl_reason, TCCTL_R_NONE
+ * when all is well. Included by tcctl/handler.h.
+ *
+ * EtherTypes and IP protocol numbers are kept apart: `ethertype` is always in host byte order and never
+ * holds a slot or a protocol number. No struct with bit fields is used, so the same source is right for both
+ * byte orders.
+ */
+#ifndef TCCTL_PARSE_H
+#define TCCTL_PARSE_H
+
+/* EtherTypes, host byte order. */
+#define TCCTL_ETH_IPV4 0x0800
+#define TCCTL_ETH_ARP 0x0806
+#define TCCTL_ETH_8021Q 0x8100
+#define TCCTL_ETH_IPV6 0x86dd
+#define TCCTL_ETH_MPLS_UC 0x8847
+#define TCCTL_ETH_MPLS_MC 0x8848
+#define TCCTL_ETH_PPPOE 0x8864 /* session stage; discovery (0x8863) is not IP */
+#define TCCTL_ETH_8021AD 0x88a8
+#define TCCTL_ETH_QINQ1 0x9100 /* QinQ from before 802.1ad */
+
+#define TCCTL_PPP_IPV4 0x0021
+#define TCCTL_PPP_IPV6 0x0057
+
+/* IP protocol numbers. */
+#define TCCTL_IP_HOPOPTS 0
+#define TCCTL_IP_ICMP 1
+#define TCCTL_IP_IPIP 4
+#define TCCTL_IP_TCP 6
+#define TCCTL_IP_UDP 17
+#define TCCTL_IP_IPV6 41
+#define TCCTL_IP_ROUTING 43
+#define TCCTL_IP_FRAGMENT 44
+#define TCCTL_IP_GRE 47
+#define TCCTL_IP_ESP 50
+#define TCCTL_IP_AH 51
+#define TCCTL_IP_ICMPV6 58
+#define TCCTL_IP_DSTOPTS 60
+#define TCCTL_IP_SCTP 132
+
+/* Bounds of the walks. */
+#define TCCTL_VLAN_MAX 4    /* in-band tags */
+#define TCCTL_EXT_MAX 8	    /* IPv6 extension headers */
+#define TCCTL_MPLS_MAX 16   /* labels */
+
+struct tcctl_parse {
+	__u32 l3, l4;	 /* offsets; l4 is 0 when the packet has no L4 header */
+	__u32 l4_len;	 /* bytes from l4 to the end of the IP packet (padding excluded) */
+	__u32 ethertype; /* of what is at l3 */
+	__u32 tci;	 /* outermost tag, valid with TCCTL_F_VLAN */
+	__u32 flags;	 /* TCCTL_F_* */
+	__u32 proto;	 /* IP protocol number */
+	__u32 ports;	 /* as in cb[3] */
+};
+
+/* How far a context has been worked out. */
+enum tcctl_parsed {
+	TCCTL_PARSED_L2, /* l3, VLAN */
+	TCCTL_PARSED_L3, /* l4, proto, fragments */
+	TCCTL_PARSED_L4, /* ports or ICMP type and code */
+};
+
+static __always_inline bool tcctl_is_vlan(__u32 ethertype)
+{
+	return ethertype == TCCTL_ETH_8021Q || ethertype == TCCTL_ETH_8021AD || ethertype == TCCTL_ETH_QINQ1;
+}
+
+/*
+ * Ethernet and VLAN tags. The outermost tag may have been taken out of the frame into skb metadata, by the NIC
+ * or the stack on ingress, by a VLAN device on egress. The type is the frame's, not skb->protocol: with a
+ * tag in metadata skb->protocol may be the tag's or the inner one, depending on who sent the packet.
+ */
+static __always_inline int tcctl_parse_eth(struct __sk_buff *skb, struct tcctl_parse *p)
+{
+	__u8 *h = tcctl_header(skb, 0, 14);
+
+	p->flags = TCCTL_F_L2;
+	p->tci = 0;
+	p->l3 = 14;
+	if (!h)
+		return TCCTL_R_TRUNC_L2;
+	p->ethertype = TCCTL_BE16(h + 12);
+	if (skb->vlan_present) {
+		p->tci = skb->vlan_tci & 0xffff;
+		p->flags |= TCCTL_F_VLAN;
+	}
+	if (tcctl_likely(!tcctl_is_vlan(p->ethertype)))
+		return TCCTL_R_NONE;
+#pragma clang loop unroll(full)
+	for (int i = 0; i < TCCTL_VLAN_MAX; i++) {
+		h = tcctl_header(skb, 14 + 4 * i, 4);
+		if (!h)
+			return TCCTL_R_TRUNC_L2;
+		if (!(p->flags & TCCTL_F_VLAN)) {
+			p->tci = TCCTL_BE16(h);
+			p->flags |= TCCTL_F_VLAN;
+		}
+		p->ethertype = TCCTL_BE16(h + 2);
+		p->l3 = 18 + 4 * i;
+		if (!tcctl_is_vlan(p->ethertype))
+			return TCCTL_R_NONE;
+	}
+	return TCCTL_R_VLAN_DEPTH;
+}
+
+/* IPv4: options, total length, fragments. */
+static __always_inline int tcctl_parse_ipv4(struct __sk_buff *skb, struct tcctl_parse *p)
+{
+	__u32 hlen, total, frag;
+	__u8 *ip = tcctl_header(skb, p->l3, 20);
+
+	if (!ip)
+		return TCCTL_R_TRUNC_L3;
+	hlen = (ip[0] & 15) * 4;
+	if (ip[0] >> 4 != 4 || hlen < 20)
+		return TCCTL_R_BAD_IPV4;
+	total = TCCTL_BE16(ip + 2);
+	if (tcctl_unlikely(!total) && skb->gso_size) /* more than 64 KiB */
+		total = skb->len - p->l3;
+	if (total < hlen)
+		return TCCTL_R_BAD_IPV4;
+	if (p->l3 + total > skb->len)
+		return TCCTL_R_TRUNC_L3;
+	p->flags |= TCCTL_F_IPV4;
+	p->proto = ip[9];
+	p->l4 = p->l3 + hlen;
+	p->l4_len = total - hlen;
+	frag = TCCTL_BE16(ip + 6) & 0x3fff;
+	if (tcctl_unlikely(frag)) {
+		p->flags |= TCCTL_F_FRAG;
+		if (frag & 0x1fff) {
+			p->flags |= TCCTL_F_LATER;
+			p->l4 = 0;
+		}
+	}
+	return TCCTL_R_NONE;
+}
+
+static __always_inline bool tcctl_is_ext(__u32 proto)
+{
+	return proto == TCCTL_IP_HOPOPTS || proto == TCCTL_IP_ROUTING || proto == TCCTL_IP_FRAGMENT ||
+	       proto == TCCTL_IP_AH || proto == TCCTL_IP_DSTOPTS;
+}
+
+/*
+ * IPv6 and its extension headers. ESP and "no next header" end the chain like any upper layer. A header cut
+ * short gives TCCTL_R_TRUNC_L4, too many TCCTL_R_EXT_DEPTH: the address fields are sane, so both leave a
+ * context without L4 that can be classified.
+ */
+static __always_inline int tcctl_parse_ipv6(struct __sk_buff *skb, struct tcctl_parse *p)
+{
+	__u8 *ip = tcctl_header(skb, p->l3, 40);
+	__u32 payload, off, end, len, proto;
+
+	if (!ip)
+		return TCCTL_R_TRUNC_L3;
+	if (ip[0] >> 4 != 6)
+		return TCCTL_R_BAD_IPV6;
+	payload = TCCTL_BE16(ip + 4);
+	proto = ip[6];
+	if (tcctl_unlikely(!payload) && (skb->gso_size || proto == TCCTL_IP_HOPOPTS)) /* jumbogram */
+		payload = skb->len - p->l3 - 40;
+	end = p->l3 + 40 + payload;
+	if (end > skb->len)
+		return TCCTL_R_TRUNC_L3;
+	p->flags |= TCCTL_F_IPV6;
+	p->proto = proto;
+	off = p->l3 + 40;
+	if (tcctl_likely(!tcctl_is_ext(proto))) {
+		p->l4 = off;
+		p->l4_len = payload;
+		return TCCTL_R_NONE;
+	}
+
+	p->l4 = 0;
+	p->l4_len = 0;
+	for (int i = 0; i < TCCTL_EXT_MAX; i++) {
+		__u8 *h;
+
+		if (off + 8 > end || off > TCCTL_OFFSET_MAX)
+			return TCCTL_R_TRUNC_L4;
+		/* Forget what is known of the offset, so that the verifier sees equal states each time round. */
+		asm volatile("" : "+r"(off));
+		h = tcctl_header(skb, off & TCCTL_OFFSET_MAX, 8);
+		if (!h)
+			return TCCTL_R_TRUNC_L4;
+		len = h[1];
+		if (proto == TCCTL_IP_FRAGMENT) {
+			__u32 frag = TCCTL_BE16(h + 2) & 0xfff9;
+
+			len = 8;
+			if (frag) { /* an atomic fragment, offset 0 and no more to come, is whole */
+				p->flags |= TCCTL_F_FRAG;
+				if (frag & 0xfff8) {
+					p->flags |= TCCTL_F_LATER;
+					p->proto = h[0];
+					return TCCTL_R_NONE;
+				}
+			}
+		} else if (proto == TCCTL_IP_AH) {
+			len = (len + 2) * 4;
+		} else {
+			len = (len + 1) * 8;
+		}
+		proto = h[0];
+		p->proto = proto;
+		off += len;
+		if (off > end)
+			return TCCTL_R_TRUNC_L4;
+		if (!tcctl_is_ext(proto)) {
+			if (off > TCCTL_OFFSET_MAX)
+				return TCCTL_R_EXT_DEPTH;
+			p->l4 = off;
+			p->l4_len = end - off;
+			return TCCTL_R_NONE;
+		}
+	}
+	return TCCTL_R_EXT_DEPTH;
+}
+
+/* Shortest L4 header by protocol; a packet with less is classified without L4. */
+static __always_inline __u32 tcctl_l4_min(__u32 proto)
+{
+	switch (proto) {
+	case TCCTL_IP_TCP:
+	case TCCTL_IP_IPIP:
+		return 20;
+	case TCCTL_IP_UDP:
+	case TCCTL_IP_ICMP:
+	case TCCTL_IP_ICMPV6:
+	case TCCTL_IP_ESP:
+		return 8;
+	case TCCTL_IP_SCTP:
+	case TCCTL_IP_AH:
+		return 12;
+	case TCCTL_IP_GRE:
+		return 4;
+	case TCCTL_IP_IPV6:
+		return 40;
+	}
+	return 0;
+}
+
+/* Both ports as in cb[3]: TCP, UDP and SCTP begin with them. The length was checked by the L3 step. */
+static __always_inline int tcctl_parse_ports(struct __sk_buff *skb, __u32 l4, __u32 *ret_ports)
+{
+	__u8 *h = tcctl_header(skb, l4, 4);
+
+	if (!h)
+		return TCCTL_R_TRUNC_L4;
+	*ret_ports = TCCTL_BE16(h) << 16 | TCCTL_BE16(h + 2);
+	return TCCTL_R_NONE;
+}
+
+/* ICMP and ICMPv6 type and code as in cb[3]. */
+static __always_inline int tcctl_parse_icmp(struct __sk_buff *skb, __u32 l4, __u32 *ret_ports)
+{
+	__u8 *h = tcctl_header(skb, l4, 2);
+
+	if (!h)
+		return TCCTL_R_TRUNC_L4;
+	*ret_ports = TCCTL_BE16(h);
+	return TCCTL_R_NONE;
+}
+
+/* PPPoE session header: 6 bytes, then the PPP protocol number. Moves l3 on and sets the EtherType of what is
+ * inside when that is IP. */
+static __always_inline int tcctl_parse_pppoe(struct __sk_buff *skb, struct tcctl_parse *p)
+{
+	__u8 *h = tcctl_header(skb, p->l3, 8);
+	__u32 ppp;
+
+	if (!h)
+		return TCCTL_R_TRUNC_L3;
+	if (h[0] != 0x11 || h[1]) /* version 1, type 1, code 0: session data */
+		return TCCTL_R_NONE;
+	ppp = TCCTL_BE16(h + 6);
+	if (ppp == TCCTL_PPP_IPV4)
+		p->ethertype = TCCTL_ETH_IPV4;
+	else if (ppp == TCCTL_PPP_IPV6)
+		p->ethertype = TCCTL_ETH_IPV6;
+	else
+		return TCCTL_R_NONE;
+	p->l3 += 8;
+	return TCCTL_R_NONE;
+}
+
+/* What the L4 step adds, from l4, l4_len and proto. Drops the L4 offset when the header is cut short. */
+static __always_inline int tcctl_parse_l4(struct __sk_buff *skb, struct tcctl_parse *p)
+{
+	int reason = TCCTL_R_NONE;
+	__u32 l4 = p->l4 & TCCTL_OFFSET_MAX;
+
+	if (!p->l4)
+		return TCCTL_R_NONE;
+	if (p->l4_len < tcctl_l4_min(p->proto)) {
+		p->l4 = 0;
+		return TCCTL_R_TRUNC_L4;
+	}
+	if (p->proto == TCCTL_IP_TCP || p->proto == TCCTL_IP_UDP || p->proto == TCCTL_IP_SCTP) {
+		reason = tcctl_parse_ports(skb, l4, &p->ports);
+		if (!reason)
+			p->flags |= TCCTL_F_PORTS;
+	} else if ((p->proto == TCCTL_IP_ICMP && p->flags & TCCTL_F_IPV4) ||
+		   (p->proto == TCCTL_IP_ICMPV6 && p->flags & TCCTL_F_IPV6)) {
+		reason = tcctl_parse_icmp(skb, l4, &p->ports);
+		if (!reason)
+			p->flags |= TCCTL_F_ICMP;
+	}
+	if (reason)
+		p->l4 = 0;
+	return reason;
+}
+
+/*
+ * Does skb->data start with an Ethernet header? Only programs that run alone have to guess; a pipeline's entry
+ * knows. A header that is complete and consistent IP wins over two bytes that look like an EtherType.
+ */
+static __always_inline bool tcctl_guess_eth(struct __sk_buff *skb)
+{
+	__u32 proto = bpf_ntohs(skb->protocol);
+	__u8 *h = tcctl_header(skb, 0, 20);
+
+	if (!h)
+		return true;
+	if (proto == TCCTL_ETH_IPV4 && h[0] >> 4 == 4 && (h[0] & 15) >= 5 && TCCTL_BE16(h + 2) == skb->len)
+		return false;
+	if (proto == TCCTL_ETH_IPV6 && h[0] >> 4 == 6 && TCCTL_BE16(h + 4) + 40 == skb->len)
+		return false;
+	return true;
+}
+
+/* Parse from the start of the packet up to `upto`, for programs without a pipeline in front of them. */
+static __always_inline int tcctl_parse(struct __sk_buff *skb, enum tcctl_parsed upto, struct tcctl_parse *p)
+{
+	int reason;
+
+	if (tcctl_guess_eth(skb)) {
+		reason = tcctl_parse_eth(skb, p);
+		if (reason)
+			return reason;
+	} else {
+		p->ethertype = bpf_ntohs(skb->protocol);
+		p->l3 = 0;
+	}
+	if (upto == TCCTL_PARSED_L2)
+		return TCCTL_R_NONE;
+	if (p->ethertype == TCCTL_ETH_PPPOE) {
+		reason = tcctl_parse_pppoe(skb, p);
+		if (reason)
+			return reason;
+	}
+	if (p->ethertype == TCCTL_ETH_IPV4)
+		reason = tcctl_parse_ipv4(skb, p);
+	else if (p->ethertype == TCCTL_ETH_IPV6)
+		reason = tcctl_parse_ipv6(skb, p);
+	else
+		return TCCTL_R_NONE;
+	if (reason || upto == TCCTL_PARSED_L3)
+		return reason;
+	return tcctl_parse_l4(skb, p);
+}
+
+static __always_inline void tcctl_context_write(struct __sk_buff *skb, const struct tcctl_parse *p)
+{
+	tcctl_set_offsets(skb, p->l3, p->l4);
+	tcctl_set_proto(skb, p->tci, p->flags, p->proto);
+	tcctl_cb_set(skb, TCCTL_CB_PORTS, p->ports);
+}
+
+/* A program was attached alone: write a whole context, as far as `upto` wants it. */
+static __always_inline void tcctl_alone(struct __sk_buff *skb, enum tcctl_parsed upto)
+{
+	struct tcctl_parse p = {};
+	int reason;
+
+	tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_NO_ROOT);
+	tcctl_cb_set(skb, TCCTL_CB_GUARD, TCCTL_CB_MAGIC << 24 | (skb->tc_classid & 0xffff));
+	tcctl_cb_set(skb, TCCTL_CB_CLASS, 0);
+	skb->tc_classid = 0;
+	reason = tcctl_parse(skb, upto, &p);
+	if (reason)
+		tcctl_count(skb, TCCTL_CNT_REASON + reason);
+	tcctl_context_write(skb, &p);
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Handler of MPLS: checks the label stack. What is inside is known to the label's owner only, so stages see the
+ * packet without an IP header. A stack without an end is passed on unclassified.
+ */
+#include "tcctl/l3.h"
+
+SEC("tc")
+int mpls(struct __sk_buff *skb)
+{
+	__u32 l3;
+
+	tcctl_l3_begin(skb, TCCTL_L3_MPLS);
+	l3 = tcctl_l3(skb);
+	for (int i = 0; i < TCCTL_MPLS_MAX; i++) {
+		__u8 *label = tcctl_header(skb, l3 + 4 * i, 4);
+
+		if (!label)
+			return tcctl_pass_reason(skb, TCCTL_R_TRUNC_L3);
+		if (label[2] & 1) /* bottom of stack */
+			return tcctl_handled(skb);
+	}
+	return tcctl_pass_reason(skb, TCCTL_R_TRUNC_L3);
+}
