@@ -183,23 +183,37 @@ static __always_inline __u32 tcctl_tunnel(const struct __sk_buff *skb)
 
 /* --- packet bytes -------------------------------------------------------------------------------------- */
 
+/* Packet pointers, loaded anew each time and never through a 32-bit register: a move between those makes the
+ * verifier forget that it is a pointer. */
+#define tcctl_packet_pointer(skb, field)                                            \
+	({                                                                          \
+		__u8 *_p;                                                           \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                               \
+			     : "=r"(_p)                                             \
+			     : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, field))); \
+		_p;                                                                 \
+	})
+
 /*
  * `len` readable bytes at offset `off` (at most TCCTL_OFFSET_MAX), or NULL when the packet ends before. Headers
  * that are not linear are pulled in, which invalidates every packet pointer got before.
  */
 static __always_inline void *tcctl_header(struct __sk_buff *skb, __u32 off, __u32 len)
 {
-	__u8 *p = (__u8 *)(long)skb->data + off;
+	__u8 *p = tcctl_packet_pointer(skb, data) + off;
 
-	if (tcctl_likely(p + len <= (__u8 *)(long)skb->data_end))
+	/* One pointer for the check and the use: the verifier knows only what was checked. */
+	asm volatile("" : "+r"(p));
+	if (tcctl_likely(p + len <= tcctl_packet_pointer(skb, data_end)))
 		return p;
 	if (off + len > skb->len)
 		return NULL;
 	/* A partial pull of a fraglist GSO packet breaks it on some kernels: take all of a GSO packet. */
 	if (bpf_skb_pull_data(skb, skb->gso_size ? skb->len : off + len))
 		return NULL;
-	p = (__u8 *)(long)skb->data + off;
-	if (p + len <= (__u8 *)(long)skb->data_end)
+	p = tcctl_packet_pointer(skb, data) + off;
+	asm volatile("" : "+r"(p));
+	if (p + len <= tcctl_packet_pointer(skb, data_end))
 		return p;
 	return NULL;
 }
