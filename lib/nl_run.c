@@ -7,6 +7,7 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "nl_internal.h"
@@ -319,8 +320,9 @@ static int op_recover(struct nl *nl, struct nl_op *op)
 }
 
 /*
- * The kernel says -EINVAL both to nonsense and to "there is no such qdisc". Looking tells them apart; done once for a
- * batch, however many such answers it has.
+ * The kernel says -EINVAL both to nonsense and to "there is no such qdisc, chain, or filter kind at that prio". To
+ * look up or delete, what we sent is never nonsense. For the others looking tells them apart, once for a batch
+ * however many such answers it has.
  */
 static int ops_explain(struct nl *nl, struct nl_op *ops, size_t n)
 {
@@ -330,9 +332,18 @@ static int ops_explain(struct nl *nl, struct nl_op *ops, size_t n)
 	int err;
 
 	for (size_t i = 0; i < n; i++) {
-		if (ops[i].err != -EINVAL || ops[i].type == NL_OP_CLSACT_ADD || ops[i].type == NL_OP_FILTER_ADD ||
-		    op_check(&ops[i]))
+		if (ops[i].err != -EINVAL || op_check(&ops[i]))
 			continue;
+		/* cls_bpf refuses this without a word. */
+		if (op_has_bpf(&ops[i]) && (ops[i].bpf.flags & NL_BPF_SKIP_SW) && !ops[i].extack[0])
+			snprintf(ops[i].extack, sizeof(ops[i].extack),
+				 "skip_sw: the device does not run this program in hardware");
+		if (ops[i].type == NL_OP_CLSACT_ADD || ops[i].type == NL_OP_FILTER_ADD)
+			continue;
+		if (ops[i].type == NL_OP_FILTER_GET || ops[i].type == NL_OP_FILTER_DEL) {
+			ops[i].err = -ENOENT;
+			continue;
+		}
 		if (!read) {
 			err = nl_qdiscs_dump(nl, 0, &qdiscs);
 			if (err)
