@@ -332,12 +332,13 @@ static int ops_explain(struct nl *nl, struct nl_op *ops, size_t n)
 	int err;
 
 	for (size_t i = 0; i < n; i++) {
-		if (ops[i].err != -EINVAL || op_check(&ops[i]))
-			continue;
-		/* cls_bpf refuses this without a word. */
-		if (op_has_bpf(&ops[i]) && (ops[i].bpf.flags & NL_BPF_SKIP_SW) && !ops[i].extack[0])
+		/* cls_bpf refuses this without a word: -EINVAL or, where nothing can offload, -EOPNOTSUPP. */
+		if ((ops[i].err == -EINVAL || ops[i].err == -EOPNOTSUPP) && op_has_bpf(&ops[i]) &&
+		    (ops[i].bpf.flags & NL_BPF_SKIP_SW) && !ops[i].extack[0])
 			snprintf(ops[i].extack, sizeof(ops[i].extack),
 				 "skip_sw: the device does not run this program in hardware");
+		if (ops[i].err != -EINVAL || op_check(&ops[i]))
+			continue;
 		if (ops[i].type == NL_OP_CLSACT_ADD || ops[i].type == NL_OP_FILTER_ADD)
 			continue;
 		if (ops[i].type == NL_OP_FILTER_GET || ops[i].type == NL_OP_FILTER_DEL) {
