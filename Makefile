@@ -59,9 +59,11 @@ TEST_LIB_SRC := $(wildcard qdisc-tests/lib/*.c)
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(B)/%.o)
 TEST_BIN := $(patsubst qdisc-tests/%.c,$(B)/tests/%,$(wildcard qdisc-tests/unit/*.c qdisc-tests/prog/*.c))
 TOOLS_BIN := $(patsubst qdisc-tests/tools/%.c,$(B)/tests/tools/%,$(wildcard qdisc-tests/tools/*.c))
+TOOLS_LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard qdisc-tests/tools/*/*.c))
 TEST_BPF := $(patsubst qdisc-tests/%.bpf.c,$(B)/tests/%.bpf.o,$(wildcard qdisc-tests/*/*.bpf.c)) \
 	$(patsubst examples/%.bpf.c,$(B)/examples/%.bpf.o,$(wildcard examples/*.bpf.c examples/*/*.bpf.c))
 BENCH_BIN := $(patsubst qdisc-tests/bench/%.c,$(B)/bench/%,$(filter-out %.bpf.c,$(wildcard qdisc-tests/bench/*.c)))
+BENCH_LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard qdisc-tests/bench/lib/*.c))
 
 export TCCTL_BUILD = $(abspath $(B))
 
@@ -124,19 +126,24 @@ $(B)/tests/%: qdisc-tests/%.c $(TEST_LIB_OBJ) $(B)/libtcctl.a
 	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/lib -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) $(B)/libtcctl.a \
 		$(PKG_LIBS) -lpcap -lm
 
-$(B)/bench/%: qdisc-tests/bench/%.c $(TEST_LIB_OBJ) $(B)/libtcctl.a
+$(B)/bench/%: qdisc-tests/bench/%.c $(BENCH_LIB_OBJ) $(TEST_LIB_OBJ) $(B)/libtcctl.a
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/lib -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) $(B)/libtcctl.a \
+	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/lib -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BENCH_LIB_OBJ) $(TEST_LIB_OBJ) $(B)/libtcctl.a \
 		$(PKG_LIBS) -lm
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # Test tools stand alone: they need no library of ours, so that they can be used on anything.
-$(B)/tests/tools/%: qdisc-tests/tools/%.c
+$(B)/tests/tools/%: qdisc-tests/tools/%.c $(TOOLS_LIB_OBJ)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(PKG_LIBS) -lpcap
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -Iqdisc-tests/tools $(ALL_LDFLAGS) -o $@ $< $(TOOLS_LIB_OBJ) $(PKG_LIBS) -lpcap
+
+$(B)/qdisc-tests/tools/%.o: qdisc-tests/tools/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # --- what people run ---------------------------------------------------------------------------------
 deps:
