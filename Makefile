@@ -135,12 +135,12 @@ $(B)/bench/%: qdisc-tests/bench/%.c $(BENCH_LIB_OBJ) $(TEST_LIB_OBJ) $(B)/libtcc
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # Test tools stand alone: they need no library of ours, so that they can be used on anything.
-$(B)/tests/tools/%: qdisc-tests/tools/%.c $(TOOLS_LIB_OBJ)
+$(TOOLS_BIN): $(B)/tests/tools/%: qdisc-tests/tools/%.c $(TOOLS_LIB_OBJ)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -Iqdisc-tests/tools $(ALL_LDFLAGS) -o $@ $< $(TOOLS_LIB_OBJ) $(PKG_LIBS) -lpcap
 
-$(B)/qdisc-tests/tools/%.o: qdisc-tests/tools/%.c
+$(TOOLS_LIB_OBJ): $(B)/%.o: %.c
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@

@@ -238,22 +238,38 @@ receiver_start() { # KEY NS ARGUMENTS_OF_pkt_recv…
 	bg "$key" nsenter --net="/run/netns/$ns" -- "$PKT" recv "$@"
 	wait_until 10 grep -q '^ready' "$T/$key.err" || die "receiver $key: $(cat "$T/$key.err")"
 }
-receiver_wait() { bg_wait "$1"; cat "$T/$1.out"; }	# KEY: until it has what it waits for, or its deadline
-receiver_stop() { bg_stop "$1" TERM; cat "$T/$1.out"; }	# KEY: now
+receiver_wait() { # KEY: until it has what it waits for, or its deadline; its exit status
+	bg_wait "$1"
+	local rc=$?
+	cat "$T/$1.out"
+	return $rc
+}
+receiver_stop() { bg_stop "$1" TERM; cat "$T/$1.out"; }	# KEY: now, what has arrived is still counted
 
 # --- captures -----------------------------------------------------------------------------------------
 
-capture_start() { # KEY NS DEV [FILTER]: into $T/KEY.pcap
+# KEY NS DEV [FILTER]: into $T/KEY.pcap, ready when this returns. The first 4096 bytes of a packet are kept: room in
+# the ring is worth more than the payload of 64 kB segments.
+capture_start() {
 	local key=$1 ns=$2 dev=$3
 	shift 3
-	bg "$key" nsenter --net="/run/netns/$ns" -- tcpdump -Z root -B 8192 -U --immediate-mode -s 0 -ni "$dev" \
+	bg "$key" nsenter --net="/run/netns/$ns" -- tcpdump -Z root -B 32768 -U --immediate-mode -s 4096 -ni "$dev" \
 		-w "$T/$key.pcap" "$@"
 	wait_until 10 grep -q 'listening on' "$T/$key.err" || die "tcpdump $key: $(cat "$T/$key.err")"
 }
 
-# Ends it when at least N packets (default 0) are in the file, or after 5 seconds.
-capture_stop() { # KEY [N]
-	[[ -n ${2-} ]] && wait_until 5 eval "[ \$(tcpdump -nr $T/$1.pcap 2>/dev/null | wc -l) -ge $2 ]"
+# KEY [N]: ends it once N packets are in the file, or after 5 seconds; without N, when the file stops growing.
+capture_stop() {
+	local size=-1
+	if [[ -n ${2-} ]]; then
+		_captured() { (($(capture_count "$1") >= $2)); }
+		wait_until 5 _captured "$1" "$2"
+	else
+		while [[ $size != $(stat -c %s "$T/$1.pcap") ]]; do
+			size=$(stat -c %s "$T/$1.pcap")
+			nap 0.2
+		done
+	fi
 	bg_stop "$1" INT
 	grep -q '^0 packets dropped by kernel' "$T/$1.err" || echo "# capture $1: $(tail -n1 "$T/$1.err")"
 }
