@@ -341,6 +341,38 @@ TCCTL_PUBLIC int tcctl_export(struct tcctl *tcctl, const char *name, struct tcct
 TCCTL_PUBLIC int tcctl_remove(struct tcctl *tcctl, const char *name, struct tcctl_diags *diags,
 			      struct tcctl_result *ret_result);
 
+/* --- what this host can do ------------------------------------------------------------------------------ */
+
+struct tcctl_doctor;
+
+enum tcctl_finding_state {
+	TCCTL_FINDING_OK,
+	TCCTL_FINDING_INFO,    /* neither good nor bad */
+	TCCTL_FINDING_LIMITED, /* works, but slower or not for everyone */
+	TCCTL_FINDING_NO,      /* the features that need it are not there */
+	TCCTL_FINDING_FATAL,   /* nothing works without it */
+	TCCTL_FINDING_UNKNOWN, /* could not be tried */
+	TCCTL_FINDING_STATE_MAX,
+};
+TCCTL_PUBLIC const char *tcctl_finding_state_name(enum tcctl_finding_state state);
+
+struct tcctl_finding {
+	size_t sz;
+	enum tcctl_finding_state state;
+	const char *group; /* "kernel", "privileges", "bpf", "traffic control", "state" */
+	const char *name;  /* "cls_bpf", "jit", …: stable */
+	const char *found; /* what was seen */
+	const char *hint;  /* NULL, or what to do */
+};
+
+/* Look at the host. Trying things out happens in a throw-away network namespace where that may be made; nothing
+ * stays. Takes the `bpffs` of the options into account. */
+TCCTL_PUBLIC int tcctl_doctor(const struct tcctl_open_options *options, struct tcctl_diags *diags,
+			      struct tcctl_doctor **ret_doctor);
+TCCTL_PUBLIC void tcctl_doctor_free(struct tcctl_doctor *doctor);
+TCCTL_PUBLIC size_t tcctl_doctor_count(const struct tcctl_doctor *doctor);
+TCCTL_PUBLIC int tcctl_doctor_get(const struct tcctl_doctor *doctor, size_t i, struct tcctl_finding *ret);
+
 #ifdef __cplusplus
 }
 #endif
