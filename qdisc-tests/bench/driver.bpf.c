@@ -29,15 +29,18 @@ struct {
 	__type(value, __u32);
 } target SEC(".maps");
 
-const volatile __u32 mask;    /* number of headers - 1 */
-const volatile __u32 classid; /* what a clsact filter presets: the hook id */
+/* Set by the loader, in this order. */
+const volatile struct {
+	__u32 mask;    /* number of headers - 1 */
+	__u32 classid; /* what a clsact filter presets: the hook id */
+} constants;
 __u32 next;
 
 SEC("tc")
 int driver(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	__u32 i = next++ & mask;
+	__u32 i = next++ & constants.mask;
 	const struct header *h = bpf_map_lookup_elem(&headers, &i);
 	__u64 *to = data + ETH_HLEN;
 
@@ -45,7 +48,7 @@ int driver(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	for (int k = 0; k < HEADER / 8; k++)
 		to[k] = h->w[k];
-	skb->tc_classid = classid;
+	skb->tc_classid = constants.classid;
 	bpf_tail_call(skb, &target, 0);
 	return TC_ACT_SHOT;
 }
