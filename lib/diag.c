@@ -88,6 +88,11 @@ struct diag *diag_add(struct tcctl_diags *d, enum diag_severity severity, const 
 	return g;
 }
 
+struct diag *diag_none(void)
+{
+	return SINK;
+}
+
 bool diags_full(const struct tcctl_diags *d, enum diag_severity severity)
 {
 	return d->count[severity] >= DIAGS_KEEP;

@@ -65,6 +65,9 @@ struct diag *diag_add(struct tcctl_diags *d, enum diag_severity severity, const 
 #define diag_error(d, loc, ...) diag_add(d, DIAG_ERROR, loc, __VA_ARGS__)
 #define diag_warning(d, loc, ...) diag_add(d, DIAG_WARNING, loc, __VA_ARGS__)
 
+/* What stands for a diagnostic that is not kept: the calls below do nothing with it. */
+struct diag *diag_none(void);
+
 struct diag *diag_hint(struct diag *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct diag *diag_device(struct diag *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct diag *diag_object(struct diag *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

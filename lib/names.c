@@ -8,7 +8,7 @@
 
 #include "diag.h"
 
-#define NAMES_NEAREST_MAX 4096
+#define NAMES_NEAREST_MAX 1024
 
 static uint64_t names_hash(const char *key)
 {

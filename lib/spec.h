@@ -42,13 +42,15 @@ struct spec_set {
 	char *file; /* as written, NULL when all items are in line */
 	struct spec_prefix *items; /* sorted, without duplicates; prefixes inside others are kept */
 	size_t n_items;
+	bool used; /* a rule names it (not part of spec_equal()) */
 };
 
 /* A list of alternatives (OR) for one address key. */
+/* A key given both positively and under `not:` is resolved into the positive values that remain. */
 struct spec_addrs {
 	bool set; /* the key was given */
 	bool neg; /* under `not:` */
-	struct spec_prefix *prefixes;
+	struct spec_prefix *prefixes; /* sorted, without duplicates */
 	size_t n_prefixes;
 	int *sets; /* indices into spec.sets */
 	size_t n_sets;
@@ -97,8 +99,10 @@ struct spec_rule {
 	struct spec_ranges dscp;   /* 0..63 */
 	struct spec_ranges vlan;   /* of the outermost tag, or SPEC_VLAN_NONE */
 	struct spec_ranges length; /* bytes of the largest segment from the L3 header on */
-	struct spec_ranges icmp;   /* type << 8 | code, of ICMPv4; a name or number without code is a range of 256 */
-	struct spec_ranges icmp6;  /* the same, of ICMPv6 (`icmp: echo-request` fills both) */
+	/* type << 8 | code; a type without code is a range of 256. `icmp` is of ICMPv4 packets, `icmp6` of ICMPv6
+	 * ones, and `icmp: echo-request` fills both. If either is set, a packet must be ICMP of a family whose
+	 * list is set and contains it. Never `neg`: what `not:` leaves over is written out. */
+	struct spec_ranges icmp, icmp6;
 	struct spec_maskeds flags; /* TCP flags byte; FIN 0x01 … CWR 0x80 */
 	struct spec_maskeds mark;  /* skb->mark */
 	struct spec_macs mac;	   /* the neighbour: source at ingress, destination at egress */
@@ -168,6 +172,8 @@ struct spec_interface {
 };
 
 struct spec {
+	char **files; /* what loc.file of everything below points to */
+	size_t n_files;
 	char *name; /* owner of everything made from this spec; `default` unless given */
 	struct spec_set *sets;
 	size_t n_sets;
@@ -199,6 +205,16 @@ int spec_parse(const char *text, size_t len, const char *file, const struct spec
 /* Write a spec as YAML that spec_parse() accepts and that gives an equal spec: every scalar that could be
  * misread is quoted, sets from files are written with their items. The text is malloc()ed. */
 int spec_emit(const struct spec *spec, char **ret_text, size_t *ret_len);
+
+/* The same configuration? Places, file names of sets and `used` do not count. */
+bool spec_equal(const struct spec *a, const struct spec *b);
+
+/*
+ * Add warnings about what is allowed and yet hardly meant: tags that the kernel would lose, definitions
+ * that nothing uses, a catch-all that drops, programs whose object is not there. Touches no kernel state.
+ * Unreachable rules are for rules_check(). Returns 0 or -ENOMEM.
+ */
+int spec_check(const struct spec *spec, struct tcctl_diags *diags);
 
 void spec_free(struct spec *spec);
 

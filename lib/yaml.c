@@ -71,7 +71,7 @@ static void *tree_alloc(struct yaml_tree *t, size_t size)
 	return p;
 }
 
-void yaml_free(struct yaml_tree *tree)
+void yaml_tree_free(struct yaml_tree *tree)
 {
 	struct chunk *c, *next;
 
@@ -84,7 +84,7 @@ void yaml_free(struct yaml_tree *tree)
 	free(tree);
 }
 
-const struct yaml_node *yaml_root(const struct yaml_tree *tree)
+const struct yaml_node *yaml_tree_root(const struct yaml_tree *tree)
 {
 	return tree->root;
 }
@@ -155,13 +155,13 @@ const char *yaml_bad_text(const char *text, size_t len, unsigned int *ret_line, 
 	return bad;
 }
 
-const char *yaml_describe(const struct yaml_node *node, char buf[YAML_DESCRIBE_MAX])
+const char *yaml_node_describe(const struct yaml_node *node, char buf[YAML_DESCRIBE_MAX])
 {
 	if (node->kind == YAML_LIST)
 		return node->n ? "a list" : "an empty list";
 	if (node->kind == YAML_MAP)
 		return node->n ? "a map" : "an empty map";
-	if (yaml_is_null(node))
+	if (yaml_node_is_null(node))
 		return "no value";
 	if (node->n > 40) {
 		size_t cut = 37;
@@ -178,13 +178,13 @@ const char *yaml_describe(const struct yaml_node *node, char buf[YAML_DESCRIBE_M
 	return buf;
 }
 
-bool yaml_is_null(const struct yaml_node *node)
+bool yaml_node_is_null(const struct yaml_node *node)
 {
 	return node->kind == YAML_TEXT && !node->quoted &&
 	       (!node->n || !strcmp(node->text, "~") || !strcmp(node->text, "null"));
 }
 
-const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
+const struct yaml_node *yaml_map_get(const struct yaml_node *map, const char *key)
 {
 	if (map->kind != YAML_MAP)
 		return NULL;
@@ -354,7 +354,7 @@ static void refuse_twice(struct build *b, const struct yaml_node *key, const str
 	struct loc loc = node_loc(b, key);
 	char buf[YAML_DESCRIBE_MAX];
 
-	diag_error(b->diags, &loc, "key %s is given twice: first at %u:%u", yaml_describe(key, buf), first->line,
+	diag_error(b->diags, &loc, "key %s is given twice: first at %u:%u", yaml_node_describe(key, buf), first->line,
 		   first->col);
 }
 
@@ -510,7 +510,9 @@ static void report_syntax(struct build *b, const yaml_parser_t *p)
 			  "text that starts with %c must be quoted, as in \"*.example.net\" or \"eth*\"", at);
 	} else {
 		g = diag_error(b->diags, &loc, "not YAML: %s%s%s", context, *context ? ": " : "", problem);
-		if (strstr(problem, "mapping values are not allowed") || strstr(context, "scanning a simple key"))
+		if (strstr(problem, "unexpected ':'"))
+			diag_hint(g, "inside [ ] and { } quote addresses and text that contain a colon: [\"2001:db8::\", \"::1\"]");
+		else if (strstr(problem, "mapping values are not allowed") || strstr(context, "scanning a simple key"))
 			diag_hint(g, "check the indentation, and quote text that contains a colon");
 		else if (strstr(context, "flow"))
 			diag_hint(g, "check commas and brackets, and quote addresses and text that contain a colon");
@@ -549,7 +551,7 @@ static int build_run(struct build *b)
 	return r;
 }
 
-int yaml_parse(const char *text, size_t len, const char *file, struct tcctl_diags *diags,
+int yaml_tree_parse(const char *text, size_t len, const char *file, struct tcctl_diags *diags,
 	       struct yaml_tree **ret_tree)
 {
 	struct build b = { .diags = diags, .file = diags_file(diags, file), .text = text, .len = len };
@@ -590,7 +592,7 @@ int yaml_parse(const char *text, size_t len, const char *file, struct tcctl_diag
 	free(b.anchors);
 	free(b.pending);
 	if (r) {
-		yaml_free(b.tree);
+		yaml_tree_free(b.tree);
 		return r;
 	}
 	*ret_tree = b.tree;

@@ -51,20 +51,20 @@ struct yaml_tree;
  * been added all the same. Otherwise -EINVAL with an error added, or -ENOMEM. Everything in the tree is
  * freed with it.
  */
-int yaml_parse(const char *text, size_t len, const char *file, struct tcctl_diags *diags,
+int yaml_tree_parse(const char *text, size_t len, const char *file, struct tcctl_diags *diags,
 	       struct yaml_tree **ret_tree);
-const struct yaml_node *yaml_root(const struct yaml_tree *tree);
-void yaml_free(struct yaml_tree *tree);
+const struct yaml_node *yaml_tree_root(const struct yaml_tree *tree);
+void yaml_tree_free(struct yaml_tree *tree);
 
 /* The value of `key` in a map, or NULL. */
-const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
+const struct yaml_node *yaml_map_get(const struct yaml_node *map, const char *key);
 
 /* What a person would call the node: `"text"` (shortened), "a list", "a map", "no value". */
 #define YAML_DESCRIBE_MAX 64
-const char *yaml_describe(const struct yaml_node *node, char buf[YAML_DESCRIBE_MAX]);
+const char *yaml_node_describe(const struct yaml_node *node, char buf[YAML_DESCRIBE_MAX]);
 
 /* No value at all: `key:`, `key: ~` or `key: null`. */
-bool yaml_is_null(const struct yaml_node *node);
+bool yaml_node_is_null(const struct yaml_node *node);
 
 /* Place of the first byte that makes `text` something other than plain UTF-8 text without control
  * characters, and what it is; NULL when there is none. Lines and columns are counted from 1. */
