@@ -105,6 +105,8 @@ int bench_interleave(struct bench_prog *progs, size_t n, unsigned int rounds, do
 		p->min_ns = 1e18;
 		if (p->repeat)
 			continue;
+		if (p->before)
+			p->before(p->arg);
 		for (p->repeat = 1000; p->repeat < 4000000; p->repeat *= 4) {
 			err = slice(p, p->repeat, &seconds);
 			if (err)
@@ -120,6 +122,8 @@ int bench_interleave(struct bench_prog *progs, size_t n, unsigned int rounds, do
 		for (size_t i = 0; i < n; i++) {
 			struct bench_prog *p = &progs[i];
 
+			if (p->before)
+				p->before(p->arg);
 			err = slice(p, p->repeat, &seconds);
 			if (err)
 				return err;

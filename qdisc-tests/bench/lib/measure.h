@@ -31,7 +31,9 @@ struct bench_prog {
 	const void *packet;
 	uint32_t len;
 	uint32_t repeat; /* runs in a slice; 0: found out by the first call */
-	double min_ns;	 /* out: cheapest slice, ns for one run */
+	void (*before)(void *arg); /* called before each slice, outside the time measured; may be NULL */
+	void *arg;
+	double min_ns; /* out: cheapest slice, ns for one run */
 };
 
 /*
