@@ -167,6 +167,33 @@ int hash(struct __sk_buff *skb)
 	return finish(skb, bpf_map_lookup_elem(&flows, &key));
 }
 
+/* The same without the look-up. */
+SEC("tc")
+int plain_v4(struct __sk_buff *skb)
+{
+	struct parsed p;
+
+	if (parse4(skb, &p))
+		return TC_ACT_UNSPEC;
+	count_path(skb, 0, p.proto & 15);
+	count_in(skb, &rules, 0);
+	skb->mark = p.ip4->saddr & 1;
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int plain_v6(struct __sk_buff *skb)
+{
+	struct parsed p;
+
+	if (parse6(skb, &p))
+		return TC_ACT_UNSPEC;
+	count_path(skb, 1, p.proto & 15);
+	count_in(skb, &rules, 0);
+	skb->mark = p.ip6->saddr.in6_u.u6_addr8[0] & 1;
+	return TC_ACT_UNSPEC;
+}
+
 SEC("tc")
 int lpm_v4(struct __sk_buff *skb)
 {

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "measure.h"
+#include "rules.h"
+#include "ruleset.h"
+#include "spec.h"
+#include "tcctl.h"
+
+#define LINE 64
+
+uint32_t ruleset_counter(size_t i)
+{
+	return (uint32_t)(TCCTL_CHUNK_RULES * TCCTL_CHUNK + i);
+}
+
+static void explain(const struct tcctl_diags *diags)
+{
+	struct tcctl_diag d = {.sz = sizeof(d)};
+
+	for (size_t i = 0; i < tcctl_diags_count(diags) && i < 5; i++)
+		if (!tcctl_diags_get(diags, i, &d))
+			fprintf(stderr, "bench: %s:%u: %s\n", d.file ? d.file : "-", d.line, d.message);
+}
+
+static int arena_load(const struct rules_arena *arena)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, create, .map_flags = BPF_F_INNER_MAP);
+	LIBBPF_OPTS(bpf_map_batch_opts, batch);
+	uint32_t n = (uint32_t)arena->n_lines, *keys = malloc(n * sizeof(*keys));
+	int err = 0, fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "arena", 4, LINE, n, &create);
+
+	if (fd < 0 || !keys) {
+		err = fd < 0 ? fd : -ENOMEM;
+		goto out;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		keys[i] = i;
+	for (uint32_t i = 0, some; i < n && !err; i += some) {
+		some = n - i < 65536 ? n - i : 65536;
+		err = bpf_map_update_batch(fd, keys + i, (const char *)arena->lines + (size_t)i * LINE, &some, &batch);
+	}
+out:
+	free(keys);
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
+}
+
+int ruleset_load(const char *yaml, size_t len, const char *base, struct ruleset *ret)
+{
+	struct spec_options options = {.base = base};
+	struct rules_options unlimited = {.max_bytes = (size_t)1 << 30};
+	struct tcctl_diags *diags = tcctl_diags_new();
+	struct rules_arena arena = {};
+	struct rules_stats stats = {};
+	struct spec *spec = NULL;
+	uint32_t *ids = NULL;
+	double t0 = bench_now();
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->fd = -1;
+	err = spec_parse(yaml, len, "bench.yaml", &options, diags, &spec);
+	if (err)
+		goto out;
+	ret->parse_seconds = bench_now() - t0;
+	ret->n_rules = spec->rulesets[0].n_rules;
+	ids = malloc(ret->n_rules * sizeof(*ids));
+	if (!ids) {
+		err = -ENOMEM;
+		goto out;
+	}
+	for (size_t i = 0; i < ret->n_rules; i++)
+		ids[i] = ruleset_counter(i);
+	t0 = bench_now();
+	err = rules_compile(spec, &spec->rulesets[0], ids, &unlimited, diags, &arena, &stats);
+	if (err)
+		goto out;
+	ret->compile_seconds = bench_now() - t0;
+	ret->bytes = stats.bytes;
+	ret->depth_max = stats.depth_max;
+	t0 = bench_now();
+	ret->fd = arena_load(&arena);
+	if (ret->fd < 0)
+		err = ret->fd;
+	ret->load_seconds = bench_now() - t0;
+out:
+	if (err)
+		explain(diags);
+	rules_arena_done(&arena);
+	free(ids);
+	spec_free(spec);
+	tcctl_diags_free(diags);
+	return err;
+}
+
+void ruleset_close(struct ruleset *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+}
+
+int ruleset_use(const struct ruleset *r, struct pipe *pipe, uint32_t half)
+{
+	uint32_t last = ruleset_counter(r->n_rules ? r->n_rules - 1 : 0) / TCCTL_CHUNK;
+	int err;
+
+	for (uint32_t c = TCCTL_CHUNK_RULES; c <= last; c++)
+		if (c >= TCCTL_CHUNKS_MAX || (pipe->chunk[c] < 0 && (err = pipe_add_chunk(pipe, c))))
+			return c >= TCCTL_CHUNKS_MAX ? -E2BIG : err;
+	if (bpf_map_update_elem(pipe_map(pipe, "arenas"), &half, &r->fd, 0))
+		return -errno;
+	return 0;
+}
