@@ -164,10 +164,10 @@ struct arena_cond {
 #define ARENA_T_BUCKET 2U
 #define ARENA_T_SHIFT 30
 #define ARENA_SETS 30
-#define ARENA_TRIE_STEPS 10
+#define ARENA_TRIE_STEPS 24 /* each takes at least six bits, or is the last */
 
-/* A few prefixes that are not worth a node: those of at most 64 more bits, longest first. One of exactly
- * 64 may lead on to a node or bucket for the bits behind it. */
+/* A few prefixes that are not worth a node: those of at most 64 more bits, longest first. An entry that is not
+ * a value leads on, for the bits behind the prefix: that is how bits that all have in common are skipped. */
 #define ARENA_BUCKET 4
 struct arena_bucket {
 	__u64 bits[ARENA_BUCKET]; /* left-aligned */

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Looking a key up in an arena. One source for the kernel and for user space: the twin that tests run by the
+ * million is this code.
+ *
+ * What the verifier wants shows in the shape: one flat, bounded loop over lines instead of loops in loops, no
+ * variable index into the stack (the key lives in a map value), results in registers.
+ */
+#ifndef TCCTL_LOOKUP_H
+#define TCCTL_LOOKUP_H
+
+#include "tcctl/arena.h"
+
+/* Lines a tree walk may read; the compiler refuses rule sets that could need more. */
+#define ARENA_STEPS 160
+
+struct arena_result {
+	__u32 rule;    /* index, ARENA_NO_RULE: none matched */
+	__u32 counter; /* counter id */
+	__u32 class;   /* class id */
+};
+
+/* Field accessors of node descriptors. */
+static __always_inline __u32 arena_node_base(__u64 d)
+{
+	return d & (ARENA_LINES_MAX - 1);
+}
+
+static __always_inline __u32 arena_node_rule(__u64 d)
+{
+	return d >> 24 & ARENA_NO_RULE;
+}
+
+static __always_inline __u32 arena_node_kind(__u64 d)
+{
+	return d >> 60;
+}
+
+/*
+ * Which big sets an address is in: bit i for set i. `entry` is the root, `hi` and `lo` the address from its
+ * first bit on (IPv4: in the upper half of `hi`).
+ */
+static __always_inline __u32 arena_sets(arena_t arena, __u32 entry, __u64 hi, __u64 lo)
+{
+	for (int i = 0; i < ARENA_TRIE_STEPS; i++) {
+		__u32 base = entry & ((1U << 25) - 1);
+
+		if (entry >> ARENA_T_SHIFT == ARENA_T_VALUE)
+			return entry;
+		if (entry >> ARENA_T_SHIFT == ARENA_T_NODE) {
+			__u32 stride = entry >> 25 & 31;
+			__u32 index = hi >> ((64 - stride) & 63);
+			const struct arena_line *line = arena_line(arena, base + (index >> 4));
+
+			if (!line)
+				return 0;
+			entry = line->w[index & 15];
+			hi = hi << stride | lo >> ((64 - stride) & 63);
+			lo <<= stride;
+		} else {
+			const struct arena_bucket *b = arena_line(arena, base);
+			__u32 skip, rest = 64, len;
+
+			if (!b)
+				return 0;
+			entry = b->other;
+#define ARENA_TRY(n)                                                                  \
+	if (skip = b->skip[n], skip < 64 && !((hi ^ b->bits[n]) >> skip)) {           \
+		entry = b->entry[n];                                                  \
+		rest = skip;                                                          \
+	}
+			/* backwards: the longest is the last to be seen, and stays */
+			ARENA_TRY(3)
+			ARENA_TRY(2)
+			ARENA_TRY(1)
+			ARENA_TRY(0)
+#undef ARENA_TRY
+			if (rest == 64)
+				return entry;
+			len = 64 - rest;
+			hi = hi << (len >> 1) << (len - (len >> 1)) | lo >> rest;
+			lo = lo << (len >> 1) << (len - (len >> 1));
+		}
+	}
+	return 0;
+}
+
+/* Does what an entry has no room for hold? */
+static __always_inline int arena_cond_holds(const struct arena_cond *c, const struct arena_key *key)
+{
+	__u32 small = key->w[ARENA_W_SMALL], misc = key->w[ARENA_W_MISC], meta = small >> 24, bad;
+	__u32 dscp = small >> 8 & 0xff, frag = meta >> ARENA_M_FRAG_SHIFT & 3, icmp = misc & 0xffff, vlan = misc >> 16;
+
+	bad = ~meta & c->need;
+	bad |= ((small >> 16 & 0xff) ^ c->flags) & c->flags_mask;
+	bad |= (key->w[ARENA_W_MARK] ^ c->mark) & c->mark_mask;
+	bad |= (key->w[ARENA_W_MACLO] ^ c->maclo) & c->maclo_mask;
+	bad |= (key->w[ARENA_W_MACHI] ^ c->machi) & c->machi_mask;
+	bad |= (key->w[ARENA_W_SSETS] ^ c->ssets) & c->ssets_mask;
+	bad |= (key->w[ARENA_W_DSETS] ^ c->dsets) & c->dsets_mask;
+	if (bad)
+		return 0;
+	if (dscp - c->dscp_lo > (__u32)c->dscp_hi - c->dscp_lo)
+		return 0;
+	if (frag - c->frag_lo > (__u32)c->frag_hi - c->frag_lo)
+		return 0;
+	if (icmp - c->icmp_lo > (__u32)c->icmp_hi - c->icmp_lo)
+		return 0;
+	if (vlan - c->vlan_lo > (__u32)c->vlan_hi - c->vlan_lo)
+		return 0;
+	return key->w[ARENA_W_LENGTH] - c->length_lo <= c->length_hi - c->length_lo;
+}
+
+/* Protocol and ports of an entry, the same in both kinds. */
+static __always_inline int arena_ports_match(__u32 sport_range, __u32 dport_range, __u32 proto_lo, __u32 proto_hi,
+					     __u32 wants_ports, const struct arena_key *key)
+{
+	__u32 ports = key->w[ARENA_W_PORTS], small = key->w[ARENA_W_SMALL], lo;
+
+	if ((small & 0xff) - proto_lo > proto_hi - proto_lo)
+		return 0;
+	if (!wants_ports)
+		return 1;
+	if (!(small & ARENA_M_PORTS << 24))
+		return 0;
+	lo = sport_range & 0xffff;
+	if ((ports >> 16) - lo > (sport_range >> 16) - lo)
+		return 0;
+	lo = dport_range & 0xffff;
+	return (ports & 0xffff) - lo <= (dport_range >> 16) - lo;
+}
+
+static __always_inline int arena_entry4_matches(arena_t arena, const struct arena_entry4 *e, const struct arena_key *key)
+{
+	__u32 lens = e->rule >> ARENA_RULE_BITS;
+	const struct arena_cond *cond;
+
+	/* 64-bit shifts, because a length of 0 shifts by 32 */
+	if ((__u64)(key->w[ARENA_W_SRC] ^ e->src) >> ((32 - (lens & 63)) & 63))
+		return 0;
+	if ((__u64)(key->w[ARENA_W_DST] ^ e->dst) >> ((32 - (lens >> 6)) & 63))
+		return 0;
+	if (!arena_ports_match(e->sport, e->dport, e->cond >> 24, e->counter >> 24, e->class & ARENA_E_PORTS, key))
+		return 0;
+	if (!(e->cond & 0xffffff))
+		return 1;
+	cond = arena_line(arena, e->cond & 0xffffff);
+	return cond && arena_cond_holds(cond, key);
+}
+
+/* Do the 64 - skip first bits agree? skip is 0..64. */
+static __always_inline int arena_half_matches(const __u32 *a, const __u32 *b, __u32 skip)
+{
+	__u64 diff = (__u64)(a[0] ^ b[0]) << 32 | (a[1] ^ b[1]);
+
+	return !(diff >> (skip >> 1) >> (skip - (skip >> 1)));
+}
+
+static __always_inline int arena_entry6_matches(arena_t arena, const struct arena_entry6 *e, const struct arena_key *key)
+{
+	const struct arena_cond *cond;
+
+	if (!arena_half_matches(key->w + ARENA_W_SRC, e->src, e->shift[0]) ||
+	    !arena_half_matches(key->w + ARENA_W_DST, e->dst, e->shift[2]) ||
+	    !arena_half_matches(key->w + ARENA_W_SRC + 2, e->src + 2, e->shift[1]) ||
+	    !arena_half_matches(key->w + ARENA_W_DST + 2, e->dst + 2, e->shift[3]))
+		return 0;
+	if (!arena_ports_match(e->sport, e->dport, e->cond >> 24, e->counter >> 24, e->class & ARENA_E_PORTS, key))
+		return 0;
+	if (!(e->cond & 0xffffff))
+		return 1;
+	cond = arena_line(arena, e->cond & 0xffffff);
+	return cond && arena_cond_holds(cond, key);
+}
+
+/* Fill in the key's set words, when the rules use big sets. */
+static __always_inline void arena_key_sets(arena_t arena, const struct arena_roots *roots, struct arena_key *key,
+					   __u32 v6)
+{
+	__u64 hi, lo;
+	__u32 root;
+
+	root = v6 ? roots->set[0][1] : roots->set[0][0];
+	hi = (__u64)key->w[ARENA_W_SRC] << 32 | key->w[ARENA_W_SRC + 1];
+	lo = (__u64)key->w[ARENA_W_SRC + 2] << 32 | key->w[ARENA_W_SRC + 3];
+	key->w[ARENA_W_SSETS] = root ? arena_sets(arena, root, hi, lo) : 0;
+	root = v6 ? roots->set[1][1] : roots->set[1][0];
+	hi = (__u64)key->w[ARENA_W_DST] << 32 | key->w[ARENA_W_DST + 1];
+	lo = (__u64)key->w[ARENA_W_DST + 2] << 32 | key->w[ARENA_W_DST + 3];
+	key->w[ARENA_W_DSETS] = root ? arena_sets(arena, root, hi, lo) : 0;
+}
+
+/*
+ * Find the first rule that matches. `view` is ARENA_VIEW(), of constant family for the verifier's sake where
+ * possible. Trees are walked best rule first, and left as soon as nothing better can be in them.
+ */
+static __always_inline void arena_lookup(arena_t arena, const struct arena_key *key, __u32 root_line, __u32 n_roots,
+					 __u32 v6, struct arena_result *ret)
+{
+	__u32 best = ARENA_NO_RULE, counter = 0, class = 0, root = 0;
+	__u64 node = 0;
+
+	for (int i = 0; i < ARENA_STEPS; i++) {
+		__u32 index;
+
+		if (!arena_node_kind(node)) {
+			const struct arena_nodes *roots;
+
+			if (root >= n_roots)
+				break;
+			roots = arena_line(arena, root_line + (root >> 3));
+			if (!roots)
+				break;
+			node = roots->d[root & 7];
+			root++;
+			if (arena_node_rule(node) >= best)
+				break;
+			continue;
+		}
+		if (arena_node_kind(node) == ARENA_KIND_CUT) {
+			const struct arena_nodes *nodes;
+			__u32 bits = node >> 54 & 31;
+
+			index = key->w[node >> 44 & 31] >> (node >> 49 & 31) & ((1U << bits) - 1);
+			nodes = arena_line(arena, arena_node_base(node) + (index >> 3));
+			if (!nodes)
+				break;
+			node = nodes->d[index & 7];
+			if (arena_node_rule(node) >= best)
+				node = 0;
+			continue;
+		}
+		if (v6) {
+			const struct arena_entry6 *e = arena_line(arena, arena_node_base(node));
+
+			if (!e)
+				break;
+			if ((e->rule & ARENA_NO_RULE) >= best) {
+				node = 0;
+				continue;
+			}
+			if (arena_entry6_matches(arena, e, key)) {
+				best = e->rule & ARENA_NO_RULE;
+				counter = e->counter & 0xfffff;
+				class = e->class & 0xffff;
+				node = 0;
+				continue;
+			}
+		} else {
+			const struct arena_entry4 *e = arena_line(arena, arena_node_base(node));
+
+			if (!e)
+				break;
+			if ((e->rule & ARENA_NO_RULE) >= best) {
+				node = 0;
+				continue;
+			}
+			if (arena_entry4_matches(arena, e, key)) {
+				best = e->rule & ARENA_NO_RULE;
+				counter = e->counter & 0xfffff;
+				class = e->class & 0xffff;
+				node = 0;
+				continue;
+			}
+			e++;
+			/* the unused half of a last line holds rule ARENA_NO_RULE */
+			if ((e->rule & ARENA_NO_RULE) >= best) {
+				node = 0;
+				continue;
+			}
+			if (arena_entry4_matches(arena, e, key)) {
+				best = e->rule & ARENA_NO_RULE;
+				counter = e->counter & 0xfffff;
+				class = e->class & 0xffff;
+				node = 0;
+				continue;
+			}
+		}
+		/* the next line of the leaf: one line less, one further on */
+		node -= (1ULL << 44) - 1;
+		if (!(node >> 44 & 0x7fff))
+			node = 0;
+	}
+	ret->rule = best;
+	ret->counter = counter;
+	ret->class = class;
+}
+
+#endif
