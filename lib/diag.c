@@ -54,6 +54,21 @@ const char *diags_file(struct tcctl_diags *d, const char *file)
 	return copy;
 }
 
+/* Text from a configuration must not steer the terminal that shows it. */
+static void sanitize(char *text)
+{
+	unsigned char *p = (unsigned char *)text;
+
+	for (; p && *p; p++) {
+		if (*p < 0x20)
+			*p = *p == '\n' || *p == '\t' || *p == '\r' ? ' ' : '?';
+		else if (*p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* U+0080 to U+009F */
+			p[0] = p[1] = '?';
+	}
+}
+
 struct diag *diag_add(struct tcctl_diags *d, enum diag_severity severity, const struct loc *loc,
 		      const char *fmt, ...)
 {
@@ -84,6 +99,7 @@ struct diag *diag_add(struct tcctl_diags *d, enum diag_severity severity, const 
 	if (vasprintf(&g->message, fmt, ap) < 0)
 		g->message = NULL;
 	va_end(ap);
+	sanitize(g->message);
 	d->n++;
 	return g;
 }
@@ -195,6 +211,7 @@ static void diag_set(struct diag *g, char **field, const char *fmt, va_list ap)
 
 	if (g == SINK || vasprintf(&text, fmt, ap) < 0)
 		return;
+	sanitize(text);
 	free(*field);
 	*field = text;
 }

@@ -83,7 +83,8 @@ int pipeline_open(int owner_fd, unsigned int id, struct pipeline *ret)
 		const char *name = names[i];
 		int fd;
 
-		/* not ours: a generation's tables, and what stock tc pinned here for objects that it grafted */
+		/* A generation's tables are opened when they change. Stock tc pins maps of objects that it grafted here
+		 * too: they do no harm. */
 		if (name[0] == '~' || (!strncmp(name, "jt_", 3) && strcmp(name, "jt_root")) || strlen(name) > 15 ||
 		    p.n_maps == PIPELINE_MAPS_MAX)
 			continue;

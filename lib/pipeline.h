@@ -15,7 +15,7 @@
 #include "model.h"
 #include "state.h"
 
-#define PIPELINE_MAPS_MAX 16
+#define PIPELINE_MAPS_MAX 64
 
 struct pipeline_map {
 	char name[16];

@@ -3,7 +3,7 @@
  * The typed configuration: what the YAML said, checked, with every name resolved. No kernel, no devices.
  *
  * `yaml` makes nodes, `spec` makes this, `desired` turns it into the objects of model.h for the devices
- * that exist, `rules` compiles its rule sets, `normal` writes it out again as YAML.
+ * that exist, `rules` compiles its rule sets, spec_emit() writes it out again as YAML.
  */
 #ifndef TCCTL_LIB_SPEC_H
 #define TCCTL_LIB_SPEC_H
@@ -208,6 +208,7 @@ int spec_emit(const struct spec *spec, char **ret_text, size_t *ret_len);
 
 /* The same configuration? Places, file names of sets and `used` do not count. */
 bool spec_equal(const struct spec *a, const struct spec *b);
+bool spec_hook_equal(const struct spec_hook *a, const struct spec_hook *b);
 
 /*
  * Add warnings about what is allowed and yet hardly meant: tags that the kernel would lose, definitions

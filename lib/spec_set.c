@@ -154,6 +154,7 @@ void spec_parse_sets(struct spec_ctx *c, const struct yaml_node *map)
 	for (uint32_t i = 0; i < map->n; i++) {
 		const struct yaml_node *key = map->pairs[i].key, *v = map->pairs[i].value;
 		const struct yaml_pair *seen[ARRAY_SIZE(set_keys)] = { 0 };
+		size_t errors = c->diags->n_errors;
 		struct spec_set *set;
 
 		if (!spec_name_ok(c, key, "set"))
@@ -172,7 +173,7 @@ void spec_parse_sets(struct spec_ctx *c, const struct yaml_node *map)
 		spec_define(c, &c->sets, key, set->name, "set", c->spec->n_sets - 1, set_place);
 		if (!spec_map(c, v, "a set", set_keys, ARRAY_SIZE(set_keys), set, seen))
 			continue;
-		if (!seen[0] && !seen[1] && !v->reported && !yaml_map_get(v, "names"))
+		if (!seen[0] && !seen[1] && errors == c->diags->n_errors && !v->reported)
 			spec_error(c, key, "set \"%s\" has neither `items` nor `file`", set->name);
 		set->n_items = spec_prefixes_sort(set->items, set->n_items);
 	}

@@ -172,9 +172,6 @@ const char *yaml_node_describe(const struct yaml_node *node, char buf[YAML_DESCR
 	} else {
 		snprintf(buf, YAML_DESCRIBE_MAX, "\"%s\"", node->text);
 	}
-	for (char *p = buf; *p; p++)
-		if (*p == '\n' || *p == '\t' || *p == '\r')
-			*p = ' ';
 	return buf;
 }
 
