@@ -29,6 +29,14 @@ static bool kernel_has_cap_bpf(void)
 	return cap_max_bits() > CAP_BPF;
 }
 
+static bool kernel_before(unsigned int major, unsigned int minor)
+{
+	unsigned int x = 0, y = 0;
+	struct utsname u;
+
+	return !uname(&u) && sscanf(u.release, "%u.%u", &x, &y) == 2 && (x < major || (x == major && y < minor));
+}
+
 static bool have(cap_t caps, cap_value_t value)
 {
 	cap_flag_value_t set = CAP_CLEAR;
@@ -82,17 +90,19 @@ int caps_require(enum caps_feature feature, struct tcctl_diags *diags)
 
 int caps_drop(bool keep_admin)
 {
-	static const cap_value_t wanted[] = { CAP_NET_ADMIN, CAP_BPF, CAP_SYS_ADMIN };
+	static const cap_value_t wanted[] = { CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_SYS_ADMIN };
 	cap_t now = cap_get_proc(), next = cap_init();
 	int err = now && next ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !err && i < ARRAY_SIZE(wanted); i++) {
 		cap_flag_value_t set = CAP_CLEAR;
 
-		if (wanted[i] == CAP_BPF && !kernel_has_cap_bpf())
+		if (wanted[i] >= cap_max_bits())
 			continue;
 		/* Without CAP_BPF in the kernel SYS_ADMIN is what BPF needs. */
 		if (wanted[i] == CAP_SYS_ADMIN && !keep_admin && kernel_has_cap_bpf())
+			continue;
+		if (wanted[i] == CAP_SYS_RESOURCE && !kernel_before(5, 11))
 			continue;
 		if (cap_get_flag(now, wanted[i], CAP_PERMITTED, &set) || set != CAP_SET)
 			continue;

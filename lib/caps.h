@@ -27,8 +27,12 @@ const char *caps_purpose(enum caps_feature feature);
 /* 0, or -EPERM with a diagnostic that names the missing capability, what it is for and how to get it. */
 int caps_require(enum caps_feature feature, struct tcctl_diags *diags);
 
-/* Give up what is not needed any more: after this only BPF and NET_ADMIN (and with keep_admin SYS_ADMIN) are left,
- * in every set. Effective for the calling thread, so call it before threads are made. 0 or -errno. */
+/*
+ * Give up what is not needed any more. After this only BPF and NET_ADMIN are left, with keep_admin SYS_ADMIN, before
+ * Linux 5.11 SYS_RESOURCE (maps count against RLIMIT_MEMLOCK), and PERFMON where it was there: without it the kernel
+ * compiles in its Spectre mitigations, and a jump through a table costs several times as much. Effective for the calling thread, so call it before threads are made. 0 or
+ * -errno.
+ */
 int caps_drop(bool keep_admin);
 
 #endif
