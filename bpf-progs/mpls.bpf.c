@@ -13,11 +13,11 @@ int mpls(struct __sk_buff *skb)
 	tcctl_l3_begin(skb, TCCTL_L3_MPLS);
 	l3 = tcctl_l3(skb);
 	for (int i = 0; i < TCCTL_MPLS_MAX; i++) {
-		__u8 *label = tcctl_header(skb, l3 + 4 * i, 4);
+		__u32 label;
 
-		if (!label)
+		if (!tcctl_read_slow(skb, l3 + 4 * i, &label, 1))
 			return tcctl_pass_reason(skb, TCCTL_R_TRUNC_L3);
-		if (label[2] & 1) /* bottom of stack */
+		if (bpf_ntohl(label) & 0x100) /* bottom of stack */
 			return tcctl_handled(skb);
 	}
 	return tcctl_pass_reason(skb, TCCTL_R_TRUNC_L3);

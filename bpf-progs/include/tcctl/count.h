@@ -16,6 +16,24 @@
 
 #define TCCTL_BE16(p) ((__u32)(p)[0] << 8 | (p)[1])
 
+/*
+ * The same value, but to the verifier any value: it does not know that two reads of skb->len give the same. Put
+ * where paths join, it keeps the verifier from following every combination of what came before. Off the hot
+ * path only.
+ */
+static __always_inline __u32 tcctl_forget(struct __sk_buff *skb, __u32 value)
+{
+	__u64 v = value, a, b;
+
+	asm volatile("%1 = *(u32 *)(%3 + 0)\n\t"
+		     "%2 = *(u32 *)(%3 + 0)\n\t"
+		     "%0 ^= %1\n\t"
+		     "%0 ^= %2"
+		     : "+r"(v), "=&r"(a), "=&r"(b)
+		     : "r"(skb));
+	return v;
+}
+
 struct tcctl_size {
 	__u32 segments;
 	__u64 bytes;
@@ -62,9 +80,10 @@ static __always_inline struct tcctl_size tcctl_size(struct __sk_buff *skb)
 	if (tcctl_likely(!gso))
 		return size;
 	segs = skb->gso_segs;
-	headers = tcctl_gso_headers(skb);
+	headers = tcctl_forget(skb, tcctl_gso_headers(skb));
 	if (!segs) /* from a guest or a tap that did not say */
 		segs = (skb->len - headers + gso - 1) / gso;
+	segs = tcctl_forget(skb, segs);
 	/* What does not fit in the segments must be header: inner headers of a tunnel, extension headers. */
 	if ((__u64)segs * gso + headers < skb->len)
 		headers = skb->len - segs * gso;

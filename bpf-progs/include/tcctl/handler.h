@@ -26,7 +26,8 @@
  *  - SEC("tc") always: a jump table takes programs of one type and one expected attach type only.
  *  - Leave by tcctl_next(), tcctl_handled(), tcctl_pass() or tcctl_drop(), never by a bare return: cb leaks to
  *    the root qdisc, across redirects and into other namespaces unless it is cleared.
- *  - Packet pointers die with every helper that may move data; get them again with tcctl_header().
+ *  - Read headers by tcctl_read_l3(), tcctl_read_l4() and bpf_skb_load_bytes(): a packet pointer with a variable
+ *    offset loads only with CAP_PERFMON, which tcctl does not need.
  *  - No bpf-to-bpf calls: mark your functions static __always_inline.
  *  - At most 33 tail calls happen per packet; a pipeline needs about 12.
  */
@@ -50,9 +51,6 @@
 #define TCCTL_SLOT(n) const volatile __u32 tcctl_slot = (n)
 
 /* --- context ------------------------------------------------------------------------------------------ */
-
-/* Offsets are at most this: the verifier wants to see a bound below 64 KiB on packet offsets. */
-#define TCCTL_OFFSET_MAX 0x7fffU
 
 /*
  * Words of skb->cb. As inline assembly, because the compiler likes to keep &skb->cb in a register, and the
@@ -97,12 +95,12 @@ static __always_inline __u32 tcctl_hook(const struct __sk_buff *skb)
 /* Offsets of the L3 and L4 header from skb->data; L4 is 0 when there is none in this packet. */
 static __always_inline __u32 tcctl_l3(const struct __sk_buff *skb)
 {
-	return tcctl_cb(skb, TCCTL_CB_OFFSETS) & TCCTL_OFFSET_MAX;
+	return tcctl_cb(skb, TCCTL_CB_OFFSETS) & 0xffff;
 }
 
 static __always_inline __u32 tcctl_l4(const struct __sk_buff *skb)
 {
-	return tcctl_cb(skb, TCCTL_CB_OFFSETS) >> 16 & TCCTL_OFFSET_MAX;
+	return tcctl_cb(skb, TCCTL_CB_OFFSETS) >> 16;
 }
 
 static __always_inline void tcctl_set_offsets(struct __sk_buff *skb, __u32 l3, __u32 l4)
@@ -183,39 +181,77 @@ static __always_inline __u32 tcctl_tunnel(const struct __sk_buff *skb)
 
 /* --- packet bytes -------------------------------------------------------------------------------------- */
 
-/* Packet pointers, loaded anew each time and never through a 32-bit register: a move between those makes the
- * verifier forget that it is a pointer. */
-#define tcctl_packet_pointer(skb, field)                                            \
-	({                                                                          \
-		__u8 *_p;                                                           \
-		asm volatile("%0 = *(u32 *)(%1 + %2)"                               \
-			     : "=r"(_p)                                             \
-			     : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, field))); \
-		_p;                                                                 \
+/*
+ * Reading headers. Without CAP_PERFMON the verifier allows constant offsets into the packet only, and no test
+ * of a packet pointer against NULL. So the functions below compare the offset with the usual ones and read
+ * directly there; at any other offset, and where the bytes are not linear, a helper copies them out (some
+ * 10 ns). Nothing is ever pulled in, so packet pointers stay valid and fraglist GSO packets stay whole.
+ *
+ * Bytes come as 32-bit words in network byte order; use bpf_ntohl(). All give false when the packet ends before.
+ */
+
+/* Packet pointer at a constant offset. Assembly, so that the compiler can neither make the offset variable nor
+ * move the pointer through a 32-bit register. */
+#define tcctl_data_at(skb, off)                                                                 \
+	({                                                                                      \
+		__u8 *_p;                                                                       \
+		asm volatile("%0 = *(u32 *)(%1 + %2)\n\t%0 += %3"                               \
+			     : "=&r"(_p)                                                        \
+			     : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data)), "i"(off)); \
+		_p;                                                                             \
+	})
+#define tcctl_data_end(skb)                                                                     \
+	({                                                                                      \
+		__u8 *_p;                                                                       \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                           \
+			     : "=r"(_p)                                                         \
+			     : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data_end)));  \
+		_p;                                                                             \
 	})
 
-/*
- * `len` readable bytes at offset `off` (at most TCCTL_OFFSET_MAX), or NULL when the packet ends before. Headers
- * that are not linear are pulled in, which invalidates every packet pointer got before.
- */
-static __always_inline void *tcctl_header(struct __sk_buff *skb, __u32 off, __u32 len)
+/* `words` words at any offset, by the helper. `words` is a constant up to 10. */
+static __always_inline bool tcctl_read_slow(struct __sk_buff *skb, __u32 off, __u32 *ret_w, const __u32 words)
 {
-	__u8 *p = tcctl_packet_pointer(skb, data) + off;
+	__u32 buf[10];
 
-	/* One pointer for the check and the use: the verifier knows only what was checked. */
-	asm volatile("" : "+r"(p));
-	if (tcctl_likely(p + len <= tcctl_packet_pointer(skb, data_end)))
-		return p;
-	if (off + len > skb->len)
-		return NULL;
-	/* A partial pull of a fraglist GSO packet breaks it on some kernels: take all of a GSO packet. */
-	if (bpf_skb_pull_data(skb, skb->gso_size ? skb->len : off + len))
-		return NULL;
-	p = tcctl_packet_pointer(skb, data) + off;
-	asm volatile("" : "+r"(p));
-	if (p + len <= tcctl_packet_pointer(skb, data_end))
-		return p;
-	return NULL;
+	if (bpf_skb_load_bytes(skb, off, buf, 4 * words))
+		return false;
+	__builtin_memcpy(ret_w, buf, 4 * words);
+	return true;
+}
+
+#define TCCTL_READ_AT(constant)                                             \
+	do {                                                                \
+		if (off == (constant)) {                                    \
+			const __u32 *p = (void *)tcctl_data_at(skb, constant); \
+			if (tcctl_unlikely((__u8 *)(p + words) > tcctl_data_end(skb))) \
+				break;                                      \
+			for (__u32 i = 0; i < words; i++)                   \
+				ret_w[i] = p[i];                            \
+			return true;                                        \
+		}                                                           \
+	} while (0)
+
+/* At the offset of an L3 header: behind Ethernet, at the start, behind a tag, behind PPPoE. */
+static __always_inline bool tcctl_read_l3(struct __sk_buff *skb, __u32 off, __u32 *ret_w, const __u32 words)
+{
+	TCCTL_READ_AT(14);
+	TCCTL_READ_AT(0);
+	TCCTL_READ_AT(18);
+	TCCTL_READ_AT(22);
+	return tcctl_read_slow(skb, off, ret_w, words);
+}
+
+/* At the offset of an L4 header: behind IPv4 without options or IPv6 without extension headers. */
+static __always_inline bool tcctl_read_l4(struct __sk_buff *skb, __u32 off, __u32 *ret_w, const __u32 words)
+{
+	TCCTL_READ_AT(34);
+	TCCTL_READ_AT(54);
+	TCCTL_READ_AT(20);
+	TCCTL_READ_AT(40);
+	TCCTL_READ_AT(38);
+	TCCTL_READ_AT(58);
+	return tcctl_read_slow(skb, off, ret_w, words);
 }
 
 /* --- leaving and jumping ------------------------------------------------------------------------------- */
@@ -300,13 +336,20 @@ static __always_inline int tcctl_handled(struct __sk_buff *skb)
 /* --- beginning ----------------------------------------------------------------------------------------- */
 
 /* Begin a stage: count it; where no root ran (a program attached alone), work the context out. */
-#define tcctl_stage_begin_of(skb, slot)                                      \
+#define tcctl_stage_begin(skb)                                               \
 	({                                                                   \
 		if (tcctl_unlikely(!tcctl_has_context(skb)))                 \
 			tcctl_alone(skb, TCCTL_PARSED_L4);                   \
+		tcctl_count(skb, TCCTL_CNT_STAGE + tcctl_slot);              \
+	})
+
+/* The same for a stage that has nothing to do alone: the context is left empty, with class `keep`. */
+#define tcctl_stage_begin_of(skb, slot)                                      \
+	({                                                                   \
+		if (tcctl_unlikely(!tcctl_has_context(skb)))                 \
+			tcctl_alone(skb, TCCTL_PARSED_NOTHING);              \
 		tcctl_count(skb, TCCTL_CNT_STAGE + (slot));                  \
 	})
-#define tcctl_stage_begin(skb) tcctl_stage_begin_of(skb, tcctl_slot)
 
 /* Begin a handler of a UDP port: the same with the counter of its slot in jt_udp. */
 #define tcctl_udp_begin(skb)                                                 \

@@ -58,6 +58,7 @@ struct tcctl_parse {
 
 /* How far a context has been worked out. */
 enum tcctl_parsed {
+	TCCTL_PARSED_NOTHING,
 	TCCTL_PARSED_L2, /* l3, VLAN */
 	TCCTL_PARSED_L3, /* l4, proto, fragments */
 	TCCTL_PARSED_L4, /* ports or ICMP type and code */
@@ -75,31 +76,34 @@ static __always_inline bool tcctl_is_vlan(__u32 ethertype)
  */
 static __always_inline int tcctl_parse_eth(struct __sk_buff *skb, struct tcctl_parse *p)
 {
-	__u8 *h = tcctl_header(skb, 0, 14);
+	const __u8 *h = tcctl_data_at(skb, 0);
+	__u16 type;
+	__u32 tag;
 
 	p->flags = TCCTL_F_L2;
 	p->tci = 0;
 	p->l3 = 14;
-	if (!h)
+	if (tcctl_likely(h + 14 <= tcctl_data_end(skb)))
+		type = *(const __u16 *)(h + 12);
+	else if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)))
 		return TCCTL_R_TRUNC_L2;
-	p->ethertype = TCCTL_BE16(h + 12);
+	p->ethertype = bpf_ntohs(type);
 	if (skb->vlan_present) {
 		p->tci = skb->vlan_tci & 0xffff;
 		p->flags |= TCCTL_F_VLAN;
 	}
 	if (tcctl_likely(!tcctl_is_vlan(p->ethertype)))
 		return TCCTL_R_NONE;
-#pragma clang loop unroll(full)
 	for (int i = 0; i < TCCTL_VLAN_MAX; i++) {
-		h = tcctl_header(skb, 14 + 4 * i, 4);
-		if (!h)
+		if (!tcctl_read_slow(skb, p->l3, &tag, 1))
 			return TCCTL_R_TRUNC_L2;
+		tag = bpf_ntohl(tag);
 		if (!(p->flags & TCCTL_F_VLAN)) {
-			p->tci = TCCTL_BE16(h);
+			p->tci = tag >> 16;
 			p->flags |= TCCTL_F_VLAN;
 		}
-		p->ethertype = TCCTL_BE16(h + 2);
-		p->l3 = 18 + 4 * i;
+		p->ethertype = tcctl_forget(skb, tag & 0xffff);
+		p->l3 += 4;
 		if (!tcctl_is_vlan(p->ethertype))
 			return TCCTL_R_NONE;
 	}
@@ -109,15 +113,15 @@ static __always_inline int tcctl_parse_eth(struct __sk_buff *skb, struct tcctl_p
 /* IPv4: options, total length, fragments. */
 static __always_inline int tcctl_parse_ipv4(struct __sk_buff *skb, struct tcctl_parse *p)
 {
-	__u32 hlen, total, frag;
-	__u8 *ip = tcctl_header(skb, p->l3, 20);
+	__u32 w[5], hlen, total, frag;
 
-	if (!ip)
+	if (!tcctl_read_l3(skb, p->l3, w, 5))
 		return TCCTL_R_TRUNC_L3;
-	hlen = (ip[0] & 15) * 4;
-	if (ip[0] >> 4 != 4 || hlen < 20)
+	w[0] = bpf_ntohl(w[0]);
+	hlen = (w[0] >> 24 & 15) * 4;
+	if (w[0] >> 28 != 4 || hlen < 20)
 		return TCCTL_R_BAD_IPV4;
-	total = TCCTL_BE16(ip + 2);
+	total = w[0] & 0xffff;
 	if (tcctl_unlikely(!total) && skb->gso_size) /* more than 64 KiB */
 		total = skb->len - p->l3;
 	if (total < hlen)
@@ -125,10 +129,10 @@ static __always_inline int tcctl_parse_ipv4(struct __sk_buff *skb, struct tcctl_
 	if (p->l3 + total > skb->len)
 		return TCCTL_R_TRUNC_L3;
 	p->flags |= TCCTL_F_IPV4;
-	p->proto = ip[9];
+	p->proto = bpf_ntohl(w[2]) >> 16 & 0xff;
 	p->l4 = p->l3 + hlen;
 	p->l4_len = total - hlen;
-	frag = TCCTL_BE16(ip + 6) & 0x3fff;
+	frag = bpf_ntohl(w[1]) & 0x3fff;
 	if (tcctl_unlikely(frag)) {
 		p->flags |= TCCTL_F_FRAG;
 		if (frag & 0x1fff) {
@@ -152,23 +156,23 @@ static __always_inline bool tcctl_is_ext(__u32 proto)
  */
 static __always_inline int tcctl_parse_ipv6(struct __sk_buff *skb, struct tcctl_parse *p)
 {
-	__u8 *ip = tcctl_header(skb, p->l3, 40);
-	__u32 payload, off, end, len, proto;
+	__u32 w[10], payload, off, end, proto;
 
-	if (!ip)
+	if (!tcctl_read_l3(skb, p->l3, w, 10))
 		return TCCTL_R_TRUNC_L3;
-	if (ip[0] >> 4 != 6)
+	if (bpf_ntohl(w[0]) >> 28 != 6)
 		return TCCTL_R_BAD_IPV6;
-	payload = TCCTL_BE16(ip + 4);
-	proto = ip[6];
+	w[1] = bpf_ntohl(w[1]);
+	payload = w[1] >> 16;
+	proto = w[1] >> 8 & 0xff;
+	off = p->l3 + 40;
 	if (tcctl_unlikely(!payload) && (skb->gso_size || proto == TCCTL_IP_HOPOPTS)) /* jumbogram */
-		payload = skb->len - p->l3 - 40;
-	end = p->l3 + 40 + payload;
+		payload = skb->len - off;
+	end = off + payload;
 	if (end > skb->len)
 		return TCCTL_R_TRUNC_L3;
 	p->flags |= TCCTL_F_IPV6;
 	p->proto = proto;
-	off = p->l3 + 40;
 	if (tcctl_likely(!tcctl_is_ext(proto))) {
 		p->l4 = off;
 		p->l4_len = payload;
@@ -178,45 +182,40 @@ static __always_inline int tcctl_parse_ipv6(struct __sk_buff *skb, struct tcctl_
 	p->l4 = 0;
 	p->l4_len = 0;
 	for (int i = 0; i < TCCTL_EXT_MAX; i++) {
-		__u8 *h;
+		__u32 h, len;
 
-		if (off + 8 > end || off > TCCTL_OFFSET_MAX)
+		if (off + 8 > end || !tcctl_read_slow(skb, off, &h, 1))
 			return TCCTL_R_TRUNC_L4;
-		/* Forget what is known of the offset, so that the verifier sees equal states each time round. */
-		asm volatile("" : "+r"(off));
-		h = tcctl_header(skb, off & TCCTL_OFFSET_MAX, 8);
-		if (!h)
-			return TCCTL_R_TRUNC_L4;
-		len = h[1];
+		h = bpf_ntohl(h);
 		if (proto == TCCTL_IP_FRAGMENT) {
-			__u32 frag = TCCTL_BE16(h + 2) & 0xfff9;
-
 			len = 8;
-			if (frag) { /* an atomic fragment, offset 0 and no more to come, is whole */
+			if (h & 0xfff9) { /* an atomic fragment, offset 0 and no more to come, is whole */
 				p->flags |= TCCTL_F_FRAG;
-				if (frag & 0xfff8) {
+				if (h & 0xfff8) {
 					p->flags |= TCCTL_F_LATER;
-					p->proto = h[0];
+					p->proto = h >> 24;
 					return TCCTL_R_NONE;
 				}
 			}
 		} else if (proto == TCCTL_IP_AH) {
-			len = (len + 2) * 4;
+			len = ((h >> 16 & 0xff) + 2) * 4;
 		} else {
-			len = (len + 1) * 8;
+			len = ((h >> 16 & 0xff) + 1) * 8;
 		}
-		proto = h[0];
+		proto = h >> 24;
 		p->proto = proto;
 		off += len;
 		if (off > end)
 			return TCCTL_R_TRUNC_L4;
 		if (!tcctl_is_ext(proto)) {
-			if (off > TCCTL_OFFSET_MAX)
-				return TCCTL_R_EXT_DEPTH;
 			p->l4 = off;
 			p->l4_len = end - off;
 			return TCCTL_R_NONE;
 		}
+		/* The verifier shall forget what it knows, or it follows every combination of headers. */
+		off = tcctl_forget(skb, off);
+		proto = tcctl_forget(skb, proto);
+		p->flags = tcctl_forget(skb, p->flags);
 	}
 	return TCCTL_R_EXT_DEPTH;
 }
@@ -247,22 +246,22 @@ static __always_inline __u32 tcctl_l4_min(__u32 proto)
 /* Both ports as in cb[3]: TCP, UDP and SCTP begin with them. The length was checked by the L3 step. */
 static __always_inline int tcctl_parse_ports(struct __sk_buff *skb, __u32 l4, __u32 *ret_ports)
 {
-	__u8 *h = tcctl_header(skb, l4, 4);
+	__u32 w;
 
-	if (!h)
+	if (!tcctl_read_l4(skb, l4, &w, 1))
 		return TCCTL_R_TRUNC_L4;
-	*ret_ports = TCCTL_BE16(h) << 16 | TCCTL_BE16(h + 2);
+	*ret_ports = bpf_ntohl(w);
 	return TCCTL_R_NONE;
 }
 
 /* ICMP and ICMPv6 type and code as in cb[3]. */
 static __always_inline int tcctl_parse_icmp(struct __sk_buff *skb, __u32 l4, __u32 *ret_ports)
 {
-	__u8 *h = tcctl_header(skb, l4, 2);
+	__u32 w;
 
-	if (!h)
+	if (!tcctl_read_l4(skb, l4, &w, 1))
 		return TCCTL_R_TRUNC_L4;
-	*ret_ports = TCCTL_BE16(h);
+	*ret_ports = bpf_ntohl(w) >> 16;
 	return TCCTL_R_NONE;
 }
 
@@ -270,14 +269,13 @@ static __always_inline int tcctl_parse_icmp(struct __sk_buff *skb, __u32 l4, __u
  * inside when that is IP. */
 static __always_inline int tcctl_parse_pppoe(struct __sk_buff *skb, struct tcctl_parse *p)
 {
-	__u8 *h = tcctl_header(skb, p->l3, 8);
-	__u32 ppp;
+	__u32 w[2], ppp;
 
-	if (!h)
+	if (!tcctl_read_l3(skb, p->l3, w, 2))
 		return TCCTL_R_TRUNC_L3;
-	if (h[0] != 0x11 || h[1]) /* version 1, type 1, code 0: session data */
+	if (bpf_ntohl(w[0]) >> 16 != 0x1100) /* version 1, type 1, code 0: session data */
 		return TCCTL_R_NONE;
-	ppp = TCCTL_BE16(h + 6);
+	ppp = bpf_ntohl(w[1]) & 0xffff;
 	if (ppp == TCCTL_PPP_IPV4)
 		p->ethertype = TCCTL_ETH_IPV4;
 	else if (ppp == TCCTL_PPP_IPV6)
@@ -292,7 +290,6 @@ static __always_inline int tcctl_parse_pppoe(struct __sk_buff *skb, struct tcctl
 static __always_inline int tcctl_parse_l4(struct __sk_buff *skb, struct tcctl_parse *p)
 {
 	int reason = TCCTL_R_NONE;
-	__u32 l4 = p->l4 & TCCTL_OFFSET_MAX;
 
 	if (!p->l4)
 		return TCCTL_R_NONE;
@@ -301,12 +298,12 @@ static __always_inline int tcctl_parse_l4(struct __sk_buff *skb, struct tcctl_pa
 		return TCCTL_R_TRUNC_L4;
 	}
 	if (p->proto == TCCTL_IP_TCP || p->proto == TCCTL_IP_UDP || p->proto == TCCTL_IP_SCTP) {
-		reason = tcctl_parse_ports(skb, l4, &p->ports);
+		reason = tcctl_parse_ports(skb, p->l4, &p->ports);
 		if (!reason)
 			p->flags |= TCCTL_F_PORTS;
 	} else if ((p->proto == TCCTL_IP_ICMP && p->flags & TCCTL_F_IPV4) ||
 		   (p->proto == TCCTL_IP_ICMPV6 && p->flags & TCCTL_F_IPV6)) {
-		reason = tcctl_parse_icmp(skb, l4, &p->ports);
+		reason = tcctl_parse_icmp(skb, p->l4, &p->ports);
 		if (!reason)
 			p->flags |= TCCTL_F_ICMP;
 	}
@@ -321,47 +318,64 @@ static __always_inline int tcctl_parse_l4(struct __sk_buff *skb, struct tcctl_pa
  */
 static __always_inline bool tcctl_guess_eth(struct __sk_buff *skb)
 {
-	__u32 proto = bpf_ntohs(skb->protocol);
-	__u8 *h = tcctl_header(skb, 0, 20);
+	__u32 proto = bpf_ntohs(skb->protocol), w[2];
 
-	if (!h)
+	if (!tcctl_read_l3(skb, 0, w, 2))
 		return true;
-	if (proto == TCCTL_ETH_IPV4 && h[0] >> 4 == 4 && (h[0] & 15) >= 5 && TCCTL_BE16(h + 2) == skb->len)
+	w[0] = bpf_ntohl(w[0]);
+	if (proto == TCCTL_ETH_IPV4 && w[0] >> 28 == 4 && (w[0] >> 24 & 15) >= 5 && (w[0] & 0xffff) == skb->len)
 		return false;
-	if (proto == TCCTL_ETH_IPV6 && h[0] >> 4 == 6 && TCCTL_BE16(h + 4) + 40 == skb->len)
+	if (proto == TCCTL_ETH_IPV6 && w[0] >> 28 == 6 && (bpf_ntohl(w[1]) >> 16) + 40 == skb->len)
 		return false;
 	return true;
+}
+
+/* Between steps: one state for the verifier, whichever way the step went. */
+static __always_inline void tcctl_parse_forget(struct __sk_buff *skb, struct tcctl_parse *p)
+{
+	p->l3 = tcctl_forget(skb, p->l3);
+	p->l4 = tcctl_forget(skb, p->l4);
+	p->l4_len = tcctl_forget(skb, p->l4_len);
+	p->ethertype = tcctl_forget(skb, p->ethertype);
+	p->tci = tcctl_forget(skb, p->tci);
+	p->flags = tcctl_forget(skb, p->flags);
+	p->proto = tcctl_forget(skb, p->proto);
 }
 
 /* Parse from the start of the packet up to `upto`, for programs without a pipeline in front of them. */
 static __always_inline int tcctl_parse(struct __sk_buff *skb, enum tcctl_parsed upto, struct tcctl_parse *p)
 {
-	int reason;
+	__u32 reason = TCCTL_R_NONE;
 
 	if (tcctl_guess_eth(skb)) {
 		reason = tcctl_parse_eth(skb, p);
-		if (reason)
-			return reason;
 	} else {
 		p->ethertype = bpf_ntohs(skb->protocol);
 		p->l3 = 0;
 	}
-	if (upto == TCCTL_PARSED_L2)
-		return TCCTL_R_NONE;
-	if (p->ethertype == TCCTL_ETH_PPPOE) {
+	tcctl_parse_forget(skb, p);
+	reason = tcctl_forget(skb, reason);
+	if (reason || upto == TCCTL_PARSED_L2)
+		return reason;
+
+	if (p->ethertype == TCCTL_ETH_PPPOE)
 		reason = tcctl_parse_pppoe(skb, p);
-		if (reason)
-			return reason;
-	}
+	tcctl_parse_forget(skb, p);
+	reason = tcctl_forget(skb, reason);
+	if (reason)
+		return reason;
+
 	if (p->ethertype == TCCTL_ETH_IPV4)
 		reason = tcctl_parse_ipv4(skb, p);
 	else if (p->ethertype == TCCTL_ETH_IPV6)
 		reason = tcctl_parse_ipv6(skb, p);
-	else
-		return TCCTL_R_NONE;
+	tcctl_parse_forget(skb, p);
+	reason = tcctl_forget(skb, reason);
 	if (reason || upto == TCCTL_PARSED_L3)
 		return reason;
-	return tcctl_parse_l4(skb, p);
+	reason = tcctl_parse_l4(skb, p);
+	tcctl_parse_forget(skb, p);
+	return tcctl_forget(skb, reason);
 }
 
 static __always_inline void tcctl_context_write(struct __sk_buff *skb, const struct tcctl_parse *p)
@@ -375,15 +389,17 @@ static __always_inline void tcctl_context_write(struct __sk_buff *skb, const str
 static __always_inline void tcctl_alone(struct __sk_buff *skb, enum tcctl_parsed upto)
 {
 	struct tcctl_parse p = {};
-	int reason;
+	__u32 reason;
 
 	tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_NO_ROOT);
 	tcctl_cb_set(skb, TCCTL_CB_GUARD, TCCTL_CB_MAGIC << 24 | (skb->tc_classid & 0xffff));
 	tcctl_cb_set(skb, TCCTL_CB_CLASS, 0);
 	skb->tc_classid = 0;
-	reason = tcctl_parse(skb, upto, &p);
-	if (reason)
-		tcctl_count(skb, TCCTL_CNT_REASON + reason);
+	if (upto > TCCTL_PARSED_NOTHING) {
+		reason = tcctl_parse(skb, upto, &p);
+		if (reason)
+			tcctl_count(skb, TCCTL_CNT_REASON + reason);
+	}
 	tcctl_context_write(skb, &p);
 }
 

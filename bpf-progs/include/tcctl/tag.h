@@ -53,6 +53,70 @@ static __always_inline void tcctl_write_dscp6(struct __sk_buff *skb, __u8 *ip, _
 	bpf_csum_update(skb, sum);
 }
 
+/* The new byte for an old TOS or traffic class, or the old one when nothing is to be written. ECN stays. */
+static __always_inline __u8 tcctl_new_tos(const struct tcctl_class_row *row, __u8 old)
+{
+	if (row->flags & TCCTL_C_DSCP || !(old >> 2))
+		return (row->dscp & 63) << 2 | (old & 3);
+	return old;
+}
+
+#define TCCTL_DSCP_AT(constant)                                                     \
+	do {                                                                        \
+		if (l3 == (constant)) {                                             \
+			__u8 *ip = tcctl_data_at(skb, constant);                    \
+			if (tcctl_unlikely(ip + 20 > tcctl_data_end(skb)))          \
+				break;                                              \
+			if (flags & TCCTL_F_IPV4) {                                 \
+				tos = tcctl_new_tos(row, ip[1]);                    \
+				if (tos != ip[1])                                   \
+					tcctl_write_dscp4(ip, tos);                 \
+			} else {                                                    \
+				old = (ip[0] & 0x0f) << 4 | ip[1] >> 4;             \
+				tos = tcctl_new_tos(row, old);                      \
+				if (tos != old)                                     \
+					tcctl_write_dscp6(skb, ip, tos);            \
+			}                                                           \
+			return 0;                                                   \
+		}                                                                   \
+	} while (0)
+
+/* Write the DSCP: directly at the usual offsets, by helpers elsewhere and where the header is not linear. */
+static __always_inline int tcctl_write_dscp(struct __sk_buff *skb, const struct tcctl_class_row *row, __u32 flags,
+					    __u32 l3)
+{
+	__u8 tos, old;
+	__u32 w;
+
+	TCCTL_DSCP_AT(14);
+	TCCTL_DSCP_AT(0);
+	TCCTL_DSCP_AT(18);
+	TCCTL_DSCP_AT(22);
+
+	if (!tcctl_read_slow(skb, l3, &w, 1))
+		return -1;
+	w = bpf_ntohl(w);
+	/* A partial pull of a fraglist GSO packet breaks it on some kernels; writing pulls, so take all of it. */
+	if (skb->gso_size && bpf_skb_pull_data(skb, skb->len))
+		return -1;
+	if (flags & TCCTL_F_IPV4) {
+		old = w >> 16;
+		tos = tcctl_new_tos(row, old);
+		if (tos == old)
+			return 0;
+		if (bpf_l3_csum_replace(skb, l3 + 10, bpf_htons(w >> 16),
+					bpf_htons((w >> 16 & 0xff00) | tos), 2))
+			return -1;
+		return bpf_skb_store_bytes(skb, l3 + 1, &tos, 1, 0);
+	}
+	old = w >> 20;
+	tos = tcctl_new_tos(row, old);
+	if (tos == old)
+		return 0;
+	w = bpf_htonl((w & 0xf00fffff) | (__u32)tos << 20);
+	return bpf_skb_store_bytes(skb, l3, &w, 4, BPF_F_RECOMPUTE_CSUM);
+}
+
 /*
  * Write everything a class says. `l3` and `flags` are those of the context. Direct writes to the packet make the
  * kernel unshare the data of a cloned skb before the program starts, so a capture on the sender's side, or
@@ -61,8 +125,8 @@ static __always_inline void tcctl_write_dscp6(struct __sk_buff *skb, __u8 *ip, _
 static __always_inline void tcctl_tag(struct __sk_buff *skb, const struct tcctl_class_row *row, __u32 flags,
 				      __u32 l3)
 {
-	__u32 write = row->flags;
-
+	/* Read anew each time: a value tested bit by bit would be 2^6 states to the verifier. */
+#define write (*(const volatile __u32 *)&row->flags)
 	if (write & TCCTL_C_MARK)
 		skb->mark = (skb->mark & ~row->mark_mask) | row->mark;
 	if (write & TCCTL_C_PRIORITY)
@@ -71,28 +135,10 @@ static __always_inline void tcctl_tag(struct __sk_buff *skb, const struct tcctl_
 		skb->queue_mapping = row->queue;
 	if (write & TCCTL_C_TC_INDEX)
 		skb->tc_index = row->tc_index;
-	if (write & (TCCTL_C_DSCP | TCCTL_C_DSCP_IF_UNSET)) {
-		__u8 dscp = row->dscp & 63, old, *ip;
-
-		if (flags & TCCTL_F_IPV4) {
-			ip = tcctl_header(skb, l3, 20);
-			if (!ip)
-				goto failed;
-			old = ip[1];
-			if (old >> 2 != dscp && (write & TCCTL_C_DSCP || !(old >> 2)))
-				tcctl_write_dscp4(ip, dscp << 2 | (old & 3));
-		} else if (flags & TCCTL_F_IPV6) {
-			ip = tcctl_header(skb, l3, 40);
-			if (!ip)
-				goto failed;
-			old = (ip[0] & 0x0f) << 4 | ip[1] >> 4;
-			if (old >> 2 != dscp && (write & TCCTL_C_DSCP || !(old >> 2)))
-				tcctl_write_dscp6(skb, ip, dscp << 2 | (old & 3));
-		}
-	}
-	return;
-failed:
-	tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_TAG_FAILED);
+	if (write & (TCCTL_C_DSCP | TCCTL_C_DSCP_IF_UNSET) && flags & (TCCTL_F_IPV4 | TCCTL_F_IPV6) &&
+	    tcctl_unlikely(tcctl_write_dscp(skb, row, flags, l3)))
+		tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_TAG_FAILED);
+#undef write
 }
 
 #endif
