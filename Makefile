@@ -54,7 +54,7 @@ SKEL := $(B)/skel/pipeline.skel.h
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 TOOL_SRC := $(wildcard tcctl/*.c)
-TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/%.o)
+TOOL_OBJ := $(TOOL_SRC:tcctl/%.c=$(B)/tool/%.o) # not below $(B)/tcctl: that is the program
 TEST_LIB_SRC := $(wildcard qdisc-tests/lib/*.c)
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(B)/%.o)
 TEST_BIN := $(patsubst qdisc-tests/%.c,$(B)/tests/%,$(wildcard qdisc-tests/unit/*.c qdisc-tests/prog/*.c))
@@ -103,6 +103,11 @@ $(B)/skel/%.skel.h: $(B)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
 $(B)/%.o: %.c | $(SKEL) $(B)/skel/act.skel.h
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/tool/%.o: tcctl/%.c | $(SKEL) $(B)/skel/act.skel.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
