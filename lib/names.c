@@ -62,6 +62,15 @@ int names_add(struct names *t, const char *key, int value, int *ret_old)
 	return 0;
 }
 
+int names_put(struct names *t, const char *key, int value)
+{
+	int r = names_add(t, key, value, NULL);
+
+	if (r == 1)
+		names_slot(t, key)->value = value;
+	return r < 0 ? r : 0;
+}
+
 int names_find(const struct names *t, const char *key)
 {
 	const struct names_slot *slot = t->cap ? names_slot(t, key) : NULL;

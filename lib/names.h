@@ -20,6 +20,8 @@ struct names {
 
 /* 0: added; 1: the name is there already and *ret_old (may be NULL) is its value; -ENOMEM. */
 int names_add(struct names *t, const char *key, int value, int *ret_old);
+/* The same, but a name that is there gets the new value. 0 or -ENOMEM. */
+int names_put(struct names *t, const char *key, int value);
 /* The value, or NAMES_NONE. */
 int names_find(const struct names *t, const char *key);
 /* The name nearest to `word` for "did you mean", or NULL. Gives up on tables too big to be worth it. */

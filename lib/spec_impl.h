@@ -13,7 +13,8 @@
 
 #define SPEC_NAME_MAX 63	      /* bytes of a name that a configuration gives */
 #define SPEC_SET_BYTES_MAX (256UL << 20) /* of one set file */
-#define SPEC_PREFIXES_MAX (1UL << 22) /* that a key with exceptions may be resolved into */
+#define SPEC_PREFIXES_MAX (1UL << 22) /* that keys with exceptions may take, or be resolved into, in all */
+#define SPEC_MASKEDS_MAX 1024	      /* values of one `mark` or `flags` */
 
 struct spec_ctx {
 	struct spec *spec;
@@ -21,6 +22,7 @@ struct spec_ctx {
 	const char *base; /* --base, or NULL */
 	const char *file; /* of the tree being read; in spec->files */
 	struct names sets, classes, rulesets, programs, interfaces; /* name → index in spec */
+	size_t prefixes; /* handled for keys with exceptions: see SPEC_PREFIXES_MAX */
 	bool oom; /* remembered, so that typed parsers need no return value for it */
 };
 
@@ -135,7 +137,10 @@ bool spec_range_push(struct spec_ctx *c, struct spec_ranges *r, uint32_t lo, uin
 void spec_ranges_normalise(struct spec_ranges *r);
 /* `a` without what is in `b`; both normalised. `a` may end empty. */
 void spec_ranges_subtract(struct spec_ctx *c, struct spec_ranges *a, const struct spec_ranges *b);
-void spec_maskeds_subtract(struct spec_ctx *c, struct spec_maskeds *a, const struct spec_maskeds *b);
+/* False: too many pieces are left. */
+bool spec_maskeds_subtract(struct spec_ctx *c, struct spec_maskeds *a, const struct spec_maskeds *b);
+/* Sort and drop duplicates. */
+void spec_macs_normalise(struct spec_macs *m);
 void spec_macs_subtract(struct spec_macs *a, const struct spec_macs *b);
 /* Sets inside are written out as their prefixes. False (and reported at `v`): too many. */
 bool spec_addrs_subtract(struct spec_ctx *c, const struct yaml_node *v, struct spec_addrs *a,

@@ -164,30 +164,45 @@ static void masked_subtract(struct spec_ctx *c, struct spec_maskeds *out, struct
 	}
 }
 
-void spec_maskeds_subtract(struct spec_ctx *c, struct spec_maskeds *a, const struct spec_maskeds *b)
+bool spec_maskeds_subtract(struct spec_ctx *c, struct spec_maskeds *a, const struct spec_maskeds *b)
 {
 	for (size_t j = 0; j < b->n; j++) {
 		struct spec_maskeds left = { .set = true };
 
-		for (size_t i = 0; i < a->n; i++)
+		for (size_t i = 0; i < a->n && left.n <= SPEC_MASKEDS_MAX; i++)
 			masked_subtract(c, &left, a->items[i], b->items[j]);
 		free(a->items);
 		*a = left;
+		if (a->n > SPEC_MASKEDS_MAX)
+			return false;
 	}
+	return true;
+}
+
+static int by_mac(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct spec_mac));
+}
+
+void spec_macs_normalise(struct spec_macs *m)
+{
+	size_t kept = 0;
+
+	if (m->n > 1)
+		qsort(m->items, m->n, sizeof(*m->items), by_mac);
+	for (size_t i = 0; i < m->n; i++)
+		if (!kept || by_mac(&m->items[kept - 1], &m->items[i]))
+			m->items[kept++] = m->items[i];
+	m->n = kept;
 }
 
 void spec_macs_subtract(struct spec_macs *a, const struct spec_macs *b)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < a->n; i++) {
-		bool in_b = false;
-
-		for (size_t j = 0; j < b->n && !in_b; j++)
-			in_b = !memcmp(&a->items[i], &b->items[j], sizeof(a->items[i]));
-		if (!in_b)
+	for (size_t i = 0; i < a->n; i++)
+		if (!b->n || !bsearch(&a->items[i], b->items, b->n, sizeof(a->items[i]), by_mac))
 			a->items[kept++] = a->items[i];
-	}
 	a->n = kept;
 	a->items = shrink(a->items, kept, sizeof(*a->items));
 }
@@ -216,9 +231,10 @@ struct prefix_list {
 
 static bool list_push(struct spec_ctx *c, struct prefix_list *l, const struct spec_prefix *p)
 {
-	if (l->n >= SPEC_PREFIXES_MAX || !spec_grow(c, &l->items, l->n, sizeof(*l->items)))
+	if (c->prefixes >= SPEC_PREFIXES_MAX || !spec_grow(c, &l->items, l->n, sizeof(*l->items)))
 		return false;
 	l->items[l->n++] = *p;
+	c->prefixes++;
 	return true;
 }
 
@@ -299,7 +315,7 @@ bool spec_addrs_subtract(struct spec_ctx *c, const struct yaml_node *v, struct s
 	if (!ok) {
 		free(out.items);
 		if (!c->oom)
-			spec_error(c, v, "what is left after the exceptions is more than %lu prefixes", SPEC_PREFIXES_MAX);
+			spec_error(c, v, "addresses with exceptions take more than %lu prefixes", SPEC_PREFIXES_MAX);
 		return false;
 	}
 	free(a->prefixes);

@@ -73,9 +73,6 @@ static void address(struct spec_ctx *c, const struct yaml_node *v, const char *k
 		if (set == SPEC_NONE)
 			return;
 		c->spec->sets[set].used = true;
-		for (size_t i = 0; i < a->n_sets; i++)
-			if (a->sets[i] == set)
-				return;
 		if (spec_grow(c, &a->sets, a->n_sets, sizeof(*a->sets)))
 			a->sets[a->n_sets++] = set;
 		return;
@@ -91,17 +88,28 @@ static void address(struct spec_ctx *c, const struct yaml_node *v, const char *k
 		a->prefixes[a->n_prefixes++] = prefix;
 }
 
+static int by_index(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
 static void parse_address(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
 {
 	struct spec_addrs *a = &this_half(dst)->rule.addr[key->arg];
 	const struct yaml_node *const *items;
-	size_t n;
+	size_t n, kept = 0;
 
 	a->set = true;
 	items = spec_list(c, &v, key->name, &n);
 	for (size_t i = 0; i < n; i++)
 		address(c, items[i], key->name, a);
 	a->n_prefixes = spec_prefixes_sort(a->prefixes, a->n_prefixes);
+	if (a->n_sets > 1)
+		qsort(a->sets, a->n_sets, sizeof(*a->sets), by_index);
+	for (size_t i = 0; i < a->n_sets; i++)
+		if (!kept || a->sets[kept - 1] != a->sets[i])
+			a->sets[kept++] = a->sets[i];
+	a->n_sets = kept;
 }
 
 /* --- ranges -------------------------------------------------------------------------------------------- */
@@ -210,6 +218,14 @@ static void flag(struct spec_ctx *c, const struct yaml_node *v, struct spec_mask
 		f->items[f->n++] = m;
 }
 
+/* Lists of masked values are compared pairwise. */
+static bool too_many(struct spec_ctx *c, const struct yaml_node *v, const char *key, size_t n)
+{
+	if (n > SPEC_MASKEDS_MAX)
+		spec_error(c, v, "%s: a list of %zu values, at most %d are possible", key, n, SPEC_MASKEDS_MAX);
+	return n > SPEC_MASKEDS_MAX;
+}
+
 static void parse_flags(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
 {
 	struct spec_maskeds *f = &this_half(dst)->rule.flags;
@@ -218,6 +234,8 @@ static void parse_flags(struct spec_ctx *c, const struct yaml_node *v, void *dst
 
 	f->set = true;
 	items = spec_list(c, &v, key->name, &n);
+	if (too_many(c, v, key->name, n))
+		return;
 	for (size_t i = 0; i < n; i++)
 		flag(c, items[i], f);
 }
@@ -231,6 +249,8 @@ static void parse_mark(struct spec_ctx *c, const struct yaml_node *v, void *dst,
 
 	f->set = true;
 	items = spec_list(c, &v, key->name, &n);
+	if (too_many(c, v, key->name, n))
+		return;
 	for (size_t i = 0; i < n; i++)
 		if (spec_masked(c, items[i], key->name, &m) && spec_grow(c, &f->items, f->n, sizeof(m)))
 			f->items[f->n++] = m;
@@ -248,6 +268,7 @@ static void parse_mac(struct spec_ctx *c, const struct yaml_node *v, void *dst, 
 	for (size_t i = 0; i < n; i++)
 		if (spec_mac(c, items[i], key->name, m.addr) && spec_grow(c, &f->items, f->n, sizeof(m)))
 			f->items[f->n++] = m;
+	spec_macs_normalise(f);
 }
 
 static void parse_frag(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
@@ -552,8 +573,9 @@ static void settle_maskeds(struct spec_ctx *c, const struct rule_reader *rr, con
 	}
 	if (!yes->n)
 		return;
-	spec_maskeds_subtract(c, yes, no);
-	if (!yes->n)
+	if (!spec_maskeds_subtract(c, yes, no))
+		spec_error(c, rr->not, "%s: more than %d values are left after the exceptions", key, SPEC_MASKEDS_MAX);
+	else if (!yes->n)
 		nothing_left(c, rr, key);
 }
 
@@ -728,8 +750,14 @@ static void parse_ruleset(struct spec_ctx *c, const struct yaml_node *key, const
 				   "everything", catch_all->line);
 			told = true;
 		}
-		if (!read_rule(c, v->items[i], &rs->rules[rs->n_rules++]) && !catch_all)
+		if (!read_rule(c, v->items[i], &rs->rules[rs->n_rules]) && !catch_all)
 			catch_all = v->items[i];
+		/* Read on for the number of errors, but hopeless input shall not fill the memory. */
+		if (diags_full(c->diags, DIAG_ERROR)) {
+			spec_rule_done(&rs->rules[rs->n_rules]);
+			continue;
+		}
+		rs->n_rules++;
 		check_rule_name(c, &names, rs, v->items[i]);
 	}
 	names_done(&names);

@@ -58,7 +58,7 @@ static void read_set_file(struct spec_ctx *c, const struct yaml_node *v, struct 
 {
 	_cleanup_free_ char *path = spec_path(c, v->text, false), *text = NULL;
 	struct loc loc;
-	const char *file, *p, *end, *bad;
+	const char *p, *end, *bad;
 	unsigned int line = 1;
 	size_t len;
 	int r;
@@ -74,12 +74,11 @@ static void read_set_file(struct spec_ctx *c, const struct yaml_node *v, struct 
 		diag_errno(spec_error(c, v, "file: cannot read \"%s\"", path), r);
 		return;
 	}
-	file = diags_file(c->diags, path);
 	p = text;
 	end = text + len;
 	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
 		p += 3;
-	loc.file = file;
+	loc.file = path;
 	bad = yaml_bad_text(p, (size_t)(end - p), &loc.line, &loc.col);
 	if (bad) {
 		diag_error(c->diags, &loc, "%s, expected text with one prefix a line", bad);
@@ -89,7 +88,7 @@ static void read_set_file(struct spec_ctx *c, const struct yaml_node *v, struct 
 		const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
 		const char *comment = memchr(p, '#', (size_t)(stop - p));
 
-		file_line(c, set, file, line, p, p, comment ? comment : stop);
+		file_line(c, set, path, line, p, p, comment ? comment : stop);
 		p = nl ? nl + 1 : end;
 	}
 }

@@ -32,7 +32,7 @@ struct anchor {
 struct open {
 	struct yaml_node *node;
 	size_t first; /* index of its first child in pending[] */
-	long anchor;  /* index, or -1 */
+	int anchor;   /* index, or -1 */
 };
 
 struct build {
@@ -46,7 +46,8 @@ struct build {
 	struct open open[YAML_DEPTH_MAX];
 	size_t depth;
 	struct anchor *anchors;
-	size_t n_anchors;
+	size_t n_anchors, cap_anchors;
+	struct names anchor_names; /* name → the latest of that name */
 	size_t weight; /* of everything so far, aliases written out */
 };
 
@@ -217,33 +218,29 @@ static int build_push(struct build *b, const struct yaml_node *node)
 	return 0;
 }
 
-static long anchor_find(const struct build *b, const char *name)
-{
-	for (size_t i = b->n_anchors; i-- > 0;)
-		if (!strcmp(b->anchors[i].name, name))
-			return (long)i;
-	return -1;
-}
-
 /* Remember an anchor, if there is one; *ret is its index or -1. */
-static int anchor_add(struct build *b, const yaml_char_t *name, const struct yaml_node *node, long *ret)
+static int anchor_add(struct build *b, const yaml_char_t *name, const struct yaml_node *node, int *ret)
 {
 	struct anchor *a;
-	char *copy;
 
 	*ret = -1;
 	if (!name)
 		return 0;
-	copy = strdup((const char *)name);
-	a = copy ? realloc(b->anchors, (b->n_anchors + 1) * sizeof(*a)) : NULL;
-	if (!a) {
-		free(copy);
-		return -ENOMEM;
+	if (b->n_anchors == b->cap_anchors) {
+		size_t cap = b->cap_anchors ? b->cap_anchors * 2 : 16;
+
+		a = realloc(b->anchors, cap * sizeof(*a));
+		if (!a)
+			return -ENOMEM;
+		b->anchors = a;
+		b->cap_anchors = cap;
 	}
-	b->anchors = a;
-	b->anchors[b->n_anchors] = (struct anchor){ .name = copy, .node = node };
-	*ret = (long)b->n_anchors++;
-	return 0;
+	a = &b->anchors[b->n_anchors];
+	*a = (struct anchor){ .name = strdup((const char *)name), .node = node };
+	if (!a->name)
+		return -ENOMEM;
+	*ret = (int)b->n_anchors++;
+	return names_put(&b->anchor_names, a->name, *ret);
 }
 
 static struct yaml_node *node_new(struct build *b, const yaml_event_t *e, enum yaml_kind kind)
@@ -274,8 +271,8 @@ static int build_scalar(struct build *b, const yaml_event_t *e)
 {
 	struct yaml_node *n = node_new(b, e, YAML_TEXT);
 	size_t len = e->data.scalar.length;
-	long anchor;
 	char *text;
+	int anchor;
 
 	if (!n)
 		return -ENOMEM;
@@ -420,7 +417,7 @@ static int build_alias(struct build *b, const yaml_event_t *e)
 {
 	const char *name = (const char *)e->data.alias.anchor;
 	struct loc loc = mark_loc(b, &e->start_mark);
-	long i = anchor_find(b, name);
+	int i = names_find(&b->anchor_names, name);
 
 	if (i < 0) {
 		diag_hint(diag_error(b->diags, &loc, "\"*%.40s\" is a YAML alias, and no anchor &%.40s comes before it",
@@ -587,6 +584,7 @@ int yaml_tree_parse(const char *text, size_t len, const char *file, struct tcctl
 	for (size_t i = 0; i < b.n_anchors; i++)
 		free(b.anchors[i].name);
 	free(b.anchors);
+	names_done(&b.anchor_names);
 	free(b.pending);
 	if (r) {
 		yaml_tree_free(b.tree);
