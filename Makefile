@@ -131,6 +131,7 @@ $(B)/tests/%: qdisc-tests/%.c $(TEST_LIB_OBJ) $(B)/libtcctl.a
 	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/lib -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) $(B)/libtcctl.a \
 		$(PKG_LIBS) -lpcap -lm
 
+$(BENCH_LIB_OBJ): ALL_CFLAGS += -Iqdisc-tests/lib
 $(B)/bench/%: qdisc-tests/bench/%.c $(BENCH_LIB_OBJ) $(TEST_LIB_OBJ) $(B)/libtcctl.a
 	$(call say,CC,$@)
 	@mkdir -p $(@D)

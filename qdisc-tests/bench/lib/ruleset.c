@@ -8,9 +8,7 @@
 #include <bpf/bpf.h>
 
 #include "measure.h"
-#include "rules.h"
 #include "ruleset.h"
-#include "spec.h"
 #include "tcctl.h"
 
 #define LINE 64
@@ -53,49 +51,61 @@ out:
 	return err ? err : fd;
 }
 
-int ruleset_load(const char *yaml, size_t len, const char *base, struct ruleset *ret)
+int ruleset_compile(const struct spec *spec, struct ruleset *ret)
 {
-	struct spec_options options = {.base = base};
 	struct rules_options unlimited = {.max_bytes = (size_t)1 << 30};
+	const struct spec_ruleset *set = &spec->rulesets[0];
 	struct tcctl_diags *diags = tcctl_diags_new();
-	struct rules_arena arena = {};
+	uint32_t *ids = malloc(set->n_rules * sizeof(*ids));
 	struct rules_stats stats = {};
-	struct spec *spec = NULL;
-	uint32_t *ids = NULL;
 	double t0 = bench_now();
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->fd = -1;
-	err = spec_parse(yaml, len, "bench.yaml", &options, diags, &spec);
-	if (err)
-		goto out;
-	ret->parse_seconds = bench_now() - t0;
-	ret->n_rules = spec->rulesets[0].n_rules;
-	ids = malloc(ret->n_rules * sizeof(*ids));
-	if (!ids) {
+	ret->n_rules = set->n_rules;
+	if (!ids || !diags) {
 		err = -ENOMEM;
 		goto out;
 	}
 	for (size_t i = 0; i < ret->n_rules; i++)
 		ids[i] = ruleset_counter(i);
-	t0 = bench_now();
-	err = rules_compile(spec, &spec->rulesets[0], ids, &unlimited, diags, &arena, &stats);
-	if (err)
+	err = rules_compile(spec, set, ids, &unlimited, diags, &ret->arena, &stats);
+	if (err) {
+		explain(diags);
 		goto out;
+	}
 	ret->compile_seconds = bench_now() - t0;
 	ret->bytes = stats.bytes;
 	ret->depth_max = stats.depth_max;
 	t0 = bench_now();
-	ret->fd = arena_load(&arena);
-	if (ret->fd < 0)
+	ret->fd = arena_load(&ret->arena);
+	if (ret->fd < 0) {
 		err = ret->fd;
+		rules_arena_done(&ret->arena);
+	}
 	ret->load_seconds = bench_now() - t0;
 out:
+	free(ids);
+	tcctl_diags_free(diags);
+	return err;
+}
+
+int ruleset_load(const char *yaml, size_t len, const char *base, struct ruleset *ret)
+{
+	struct spec_options options = {.base = base};
+	struct tcctl_diags *diags = tcctl_diags_new();
+	struct spec *spec = NULL;
+	double t0 = bench_now(), parse_seconds;
+	int err = spec_parse(yaml, len, "bench.yaml", &options, diags, &spec);
+
 	if (err)
 		explain(diags);
-	rules_arena_done(&arena);
-	free(ids);
+	parse_seconds = bench_now() - t0;
+	if (!err)
+		err = ruleset_compile(spec, ret);
+	if (!err)
+		ret->parse_seconds = parse_seconds;
 	spec_free(spec);
 	tcctl_diags_free(diags);
 	return err;
@@ -106,6 +116,7 @@ void ruleset_close(struct ruleset *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	r->fd = -1;
+	rules_arena_done(&r->arena);
 }
 
 int ruleset_use(const struct ruleset *r, struct pipe *pipe, uint32_t half)
