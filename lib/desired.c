@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+#include "desired.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "digest.h"
+#include "object.h"
+#include "tcctl/abi.h"
+#include "util.h"
+
+/* --- devices of an interface ---------------------------------------------------------------------------- */
+
+struct matching {
+	const struct spec *spec;
+	const struct nl_links *links;
+	struct tcctl_diags *diags;
+	int *interface_of; /* per link: index into spec.interfaces or SPEC_NONE */
+	int err;
+};
+
+static void missing(struct matching *m, const struct spec_interface *iface, const char *kind, const char *word)
+{
+	const char **names = calloc(m->links->n + 1, sizeof(*names));
+	const char *near = NULL;
+	struct diag *g;
+
+	for (size_t i = 0; names && i < m->links->n; i++)
+		names[i] = m->links->items[i].name;
+	if (names)
+		near = diag_nearest(word, names, m->links->n);
+	g = diag_errno(diag_error(m->diags, &iface->loc, "%s '%s' in this network namespace", kind, word), ENODEV);
+	if (near && !iface->is_glob)
+		diag_hint(g, "did you mean '%s'? `optional: true` waits for a device that comes and goes", near);
+	else
+		diag_hint(g, "`optional: true` waits for a device that comes and goes");
+	diag_device(g, "%s", iface->key);
+	free(names);
+	m->err = -ENODEV;
+}
+
+static void claim(struct matching *m, size_t link, int iface)
+{
+	const struct spec_interface *now = &m->spec->interfaces[iface], *other;
+	const char *device = m->links->items[link].name;
+
+	if (m->interface_of[link] == SPEC_NONE) {
+		m->interface_of[link] = iface;
+		return;
+	}
+	other = &m->spec->interfaces[m->interface_of[link]];
+	diag_device(diag_errno(diag_hint(diag_error(m->diags, &now->loc,
+						    "device '%s' is matched by '%s' and by '%s' (%s:%u)", device, now->key,
+						    other->key, other->loc.file ? other->loc.file : "?", other->loc.line),
+					 now->is_glob ? "make one of the patterns narrower, or name the device itself" :
+							"remove one of the two"),
+			       EINVAL),
+		    "%s", device);
+	if (!m->err)
+		m->err = -EINVAL;
+}
+
+static bool has_altname(const struct nl_link *link, const char *name)
+{
+	for (size_t i = 0; i < link->n_altnames; i++)
+		if (!strcmp(link->altnames[i], name))
+			return true;
+	return false;
+}
+
+/* A VLAN or a bond has its lower device's MAC too: hardware is meant then. -1: none, -2: several. */
+static int find_mac(const struct nl_links *links, const uint8_t mac[6], const char *altname)
+{
+	int found = -1, hardware = -1;
+
+	for (size_t i = 0; i < links->n; i++) {
+		const struct nl_link *l = &links->items[i];
+
+		if (l->mac_len != 6 || memcmp(l->mac, mac, 6) || (altname && !has_altname(l, altname)))
+			continue;
+		found = found == -1 ? (int)i : -2;
+		if (!l->kind[0])
+			hardware = hardware == -1 ? (int)i : -2;
+	}
+	return found == -2 && hardware >= 0 ? hardware : found;
+}
+
+static void match_exact(struct matching *m, int index)
+{
+	const struct spec_interface *iface = &m->spec->interfaces[index];
+	const struct nl_link *link;
+
+	if (iface->has_mac) {
+		int i = find_mac(m->links, iface->mac, iface->altname);
+		char mac[18];
+
+		snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", iface->mac[0], iface->mac[1], iface->mac[2],
+			 iface->mac[3], iface->mac[4], iface->mac[5]);
+		if (i >= 0) {
+			claim(m, i, index);
+		} else if (i == -2) {
+			diag_errno(diag_hint(diag_error(m->diags, &iface->loc, "several devices have the MAC address %s",
+							mac),
+					     "name the device instead"),
+				   EINVAL);
+			m->err = -EINVAL;
+		} else if (!iface->optional) {
+			missing(m, iface, "no device with MAC address", mac);
+		}
+		return;
+	}
+	link = nl_links_find(m->links, iface->altname ? iface->altname : iface->key);
+	if (link)
+		claim(m, link - m->links->items, index);
+	else if (!iface->optional)
+		missing(m, iface, iface->altname ? "no device with altname" : "no device",
+			iface->altname ? iface->altname : iface->key);
+}
+
+static void match_glob(struct matching *m, int index, const bool *exact)
+{
+	const struct spec_interface *iface = &m->spec->interfaces[index];
+	bool any = false;
+
+	for (size_t i = 0; i < m->links->n; i++) {
+		const struct nl_link *link = &m->links->items[i];
+
+		/* loopback is never meant by a pattern */
+		if (link->type == ARPHRD_LOOPBACK || fnmatch(iface->key, link->name, 0))
+			continue;
+		any = true;
+		if (!exact[i])
+			claim(m, i, index);
+	}
+	if (!any && !iface->optional)
+		missing(m, iface, "no device matches", iface->key);
+}
+
+static int match(struct matching *m)
+{
+	_cleanup_free_ bool *exact = calloc(m->links->n + 1, sizeof(*exact));
+
+	if (!exact)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->spec->n_interfaces; i++)
+		if (!m->spec->interfaces[i].is_glob)
+			match_exact(m, i);
+	for (size_t i = 0; i < m->links->n; i++)
+		exact[i] = m->interface_of[i] != SPEC_NONE;
+	for (size_t i = 0; i < m->spec->n_interfaces; i++)
+		if (m->spec->interfaces[i].is_glob)
+			match_glob(m, i, exact);
+	return m->err;
+}
+
+/* --- pipelines ------------------------------------------------------------------------------------------ */
+
+static uint64_t code_digest(enum model_link link, const struct spec *spec, const struct spec_hook *hook,
+			    const struct pipeline_object *objects)
+{
+	uint64_t h = object_builtin_digest();
+
+	h = digest_u64(h, link);
+	h = digest_u64(h, hook->ruleset != SPEC_NONE);
+	h = digest_u64(h, hook->mode);
+	h = digest_u64(h, hook->verdict);
+	h = digest_u64(h, hook->n_runs);
+	for (size_t i = 0; i < hook->n_runs; i++) {
+		const struct spec_run *run = &hook->runs[i];
+
+		h = digest_u64(h, (uint64_t)run->at << 32 | run->slot);
+		h = digest_u64(h, objects[run->program].digest);
+		h = digest_str(h, spec->programs[run->program].program);
+		h = digest_str(h, spec->programs[run->program].name);
+	}
+	return h;
+}
+
+static const char *const stage_after[] = { "decap", "classify", "police", "mark", "encap", "shape", "end" };
+
+/* "[udp/2152: gtpu] → classify(wan: 4 rules) → mine → mark → end" */
+static char *order_text(const struct spec *spec, const struct spec_hook *hook)
+{
+	char slot_name[32], *text = NULL;
+	const char *sep = "";
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0; i < hook->n_runs; i++) {
+		const struct spec_run *run = &hook->runs[i];
+		const char *name = spec->programs[run->program].name;
+
+		if (run->at == SPEC_AFTER_STAGE)
+			continue;
+		if (run->at == SPEC_AT_UDP_PORT)
+			fprintf(f, "%s[udp/%u: %s]", sep, run->slot, name);
+		else
+			fprintf(f, "%s[%s: %s]", sep,
+				pipeline_slot_name(run->at == SPEC_AT_L3 ? STATE_JT_L3 : STATE_JT_L4, run->slot,
+						   slot_name),
+				name);
+		sep = " → ";
+	}
+	for (uint32_t stage = 0; stage < ARRAY_SIZE(stage_after); stage++) {
+		if (stage * TCCTL_STAGE_STRIDE == TCCTL_STAGE_CLASSIFY && hook->ruleset != SPEC_NONE) {
+			const struct spec_ruleset *set = &spec->rulesets[hook->ruleset];
+
+			fprintf(f, "%sclassify(%s: %zu rule%s%s)", sep, set->name, set->n_rules,
+				set->n_rules == 1 ? "" : "s", hook->mode == SPEC_MODE_OBSERVE ? ", observe only" : "");
+			sep = " → ";
+		}
+		if (stage * TCCTL_STAGE_STRIDE == TCCTL_STAGE_MARK && hook->ruleset != SPEC_NONE &&
+		    hook->mode == SPEC_MODE_ENFORCE) {
+			fprintf(f, "%smark", sep);
+			sep = " → ";
+		}
+		for (size_t i = 0; i < hook->n_runs; i++)
+			if (hook->runs[i].at == SPEC_AFTER_STAGE && hook->runs[i].slot == stage * TCCTL_STAGE_STRIDE) {
+				fprintf(f, "%s%s", sep, spec->programs[hook->runs[i].program].name);
+				sep = " → ";
+			}
+	}
+	fprintf(f, "%send", sep);
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+struct building {
+	const struct spec *spec;
+	const struct pipeline_object *objects;
+	uint64_t *data_digests; /* per rule set, 0: not yet */
+	struct model m;
+};
+
+/* Index of the pipeline that a hook runs; pipelines of equal content are one. */
+static int pipeline_for(struct building *b, const struct spec_hook *hook, enum model_link link)
+{
+	const uint64_t code = code_digest(link, b->spec, hook, b->objects);
+	struct model_pipeline *p;
+
+	for (size_t i = 0; i < b->m.n_pipelines; i++) {
+		p = &b->m.pipelines[i];
+		if (p->link == link && p->ruleset == hook->ruleset && p->code_digest == code)
+			return i;
+	}
+	p = realloc(b->m.pipelines, (b->m.n_pipelines + 1) * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	b->m.pipelines = p;
+	p += b->m.n_pipelines;
+	*p = (struct model_pipeline){
+		.link = link, .ruleset = hook->ruleset, .mode = hook->mode, .verdict = hook->verdict,
+		.runs = hook->runs, .n_runs = hook->n_runs, .code_digest = code,
+		.order = order_text(b->spec, hook),
+	};
+	if (hook->ruleset != SPEC_NONE) {
+		const struct spec_ruleset *set = &b->spec->rulesets[hook->ruleset];
+
+		if (!b->data_digests[hook->ruleset])
+			b->data_digests[hook->ruleset] = desired_ruleset_digest(b->spec, set);
+		p->data_digest = b->data_digests[hook->ruleset];
+		p->ruleset_name = strdup(set->name);
+		if (!p->ruleset_name) {
+			free(p->order);
+			return -ENOMEM;
+		}
+	}
+	if (!p->order) {
+		free(p->ruleset_name);
+		return -ENOMEM;
+	}
+	return b->m.n_pipelines++;
+}
+
+static bool has_l2(uint16_t type)
+{
+	return type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK;
+}
+
+static uint16_t hook_flags(enum spec_side side, enum spec_dir dir)
+{
+	/* On the WAN side what comes in has the remote end as its source, on the LAN side the local one. */
+	const bool src_local = (side == SPEC_SIDE_WAN) == (dir == SPEC_EGRESS);
+
+	return (dir == SPEC_EGRESS ? TCCTL_HOOK_EGRESS : 0) | (src_local ? TCCTL_HOOK_SRC_LOCAL : 0);
+}
+
+int desired_make(const struct spec *spec, const struct nl_links *links, const struct pipeline_object *objects,
+		 struct tcctl_diags *diags, struct model *ret)
+{
+	_cleanup_free_ int *interface_of = malloc((links->n + 1) * sizeof(*interface_of));
+	_cleanup_free_ uint64_t *data_digests = calloc(spec->n_rulesets + 1, sizeof(*data_digests));
+	struct matching m = { .spec = spec, .links = links, .diags = diags, .interface_of = interface_of };
+	struct building b = { .spec = spec, .objects = objects, .data_digests = data_digests };
+	int err;
+
+	if (!interface_of || !data_digests)
+		return -ENOMEM;
+	for (size_t i = 0; i < links->n; i++)
+		interface_of[i] = SPEC_NONE;
+	err = match(&m);
+	if (err)
+		return err;
+	b.m.hooks = calloc(links->n * SPEC_DIR_MAX + 1, sizeof(*b.m.hooks));
+	if (!b.m.hooks)
+		return -ENOMEM;
+	for (size_t i = 0; i < links->n; i++) {
+		const struct nl_link *link = &links->items[i];
+		const struct spec_interface *iface;
+
+		if (interface_of[i] == SPEC_NONE)
+			continue;
+		iface = &spec->interfaces[interface_of[i]];
+		for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX; dir++) {
+			struct model_hook *hook = &b.m.hooks[b.m.n_hooks];
+			int pipeline;
+
+			if (!iface->hook[dir].enabled)
+				continue;
+			pipeline = pipeline_for(&b, &iface->hook[dir],
+						has_l2(link->type) ? MODEL_LINK_ETHER : MODEL_LINK_RAW);
+			if (pipeline < 0) {
+				model_done(&b.m);
+				return pipeline;
+			}
+			*hook = (struct model_hook){
+				.ifindex = link->ifindex, .dir = dir, .pipeline = pipeline, .prio = MODEL_PRIO,
+				.handle = MODEL_HANDLE, .interface = interface_of[i],
+				.hook_id = hook_flags(iface->side, dir),
+			};
+			snprintf(hook->device, sizeof(hook->device), "%s", link->name);
+			b.m.n_hooks++;
+		}
+	}
+	model_sort(&b.m);
+	*ret = b.m;
+	return 0;
+}
