@@ -169,8 +169,14 @@ static int compile(struct compile *c, const uint32_t *counter_ids, struct rules_
 	c->rules = calloc(c->set->n_rules + 1, sizeof(*c->rules));
 	if (!c->rules)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->set->n_rules; i++)
-		c->rules[i] = (struct tree_rule){ counter_ids[i], (uint32_t)c->set->rules[i].class };
+	for (size_t i = 0; i < c->set->n_rules; i++) {
+		uint32_t class = (uint32_t)c->set->rules[i].class;
+
+		if (c->spec->classes[class].flags & TCCTL_C_DROP)
+			c->rules[i].class = ARENA_E_DROP;
+		c->rules[i].class |= class;
+		c->rules[i].counter = counter_ids[i];
+	}
 	box_mode_of(c->set, &c->mode);
 	err = line_table_new(&c->shared);
 	if (!err)

@@ -116,6 +116,7 @@ struct arena_nodes {
 
 /* Leaf entries. Ranges are lo | hi << 16. */
 #define ARENA_E_PORTS 0x10000U /* in class: the packet must have ports, and in these ranges */
+#define ARENA_E_DROP 0x20000U  /* in class: the class drops */
 struct arena_entry4 {
 	__u32 src, dst;
 	__u32 sport, dport;

@@ -17,7 +17,7 @@
 struct arena_result {
 	__u32 rule;    /* index, ARENA_NO_RULE: none matched */
 	__u32 counter; /* counter id */
-	__u32 class;   /* class id */
+	__u32 class;   /* class id 15..0 | ARENA_E_* */
 };
 
 /* Field accessors of node descriptors. */
@@ -242,7 +242,7 @@ static __always_inline void arena_lookup(arena_t arena, const struct arena_key *
 			if (arena_entry6_matches(arena, e, key)) {
 				best = e->rule & ARENA_NO_RULE;
 				counter = e->counter & 0xfffff;
-				class = e->class & 0xffff;
+				class = e->class;
 				node = 0;
 				continue;
 			}
@@ -258,7 +258,7 @@ static __always_inline void arena_lookup(arena_t arena, const struct arena_key *
 			if (arena_entry4_matches(arena, e, key)) {
 				best = e->rule & ARENA_NO_RULE;
 				counter = e->counter & 0xfffff;
-				class = e->class & 0xffff;
+				class = e->class;
 				node = 0;
 				continue;
 			}
@@ -271,7 +271,7 @@ static __always_inline void arena_lookup(arena_t arena, const struct arena_key *
 			if (arena_entry4_matches(arena, e, key)) {
 				best = e->rule & ARENA_NO_RULE;
 				counter = e->counter & 0xfffff;
-				class = e->class & 0xffff;
+				class = e->class;
 				node = 0;
 				continue;
 			}

@@ -109,4 +109,30 @@ struct {
 } ctl SEC(".maps") __weak;
 #endif
 
+#ifdef TCCTL_WANT_FLOWS
+/* The classifier's memory (tcctl/classify.h). Not pinned by name: private to the pipeline, of no use to others. */
+#define TCCTL_FLOWS 2048
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TCCTL_FLOWS);
+	__uint(key_size, 4);
+	__uint(value_size, 64); /* struct tcctl_flow */
+} flows SEC(".maps") __weak;
+
+/* Scratch: one packet's key while it is looked up, never read after. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 128); /* struct arena_key */
+} flow_key SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__uint(key_size, 40);	/* struct tcctl_frag_key */
+	__uint(value_size, 12); /* struct tcctl_frag */
+} frags SEC(".maps") __weak;
+#endif
+
 #endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Stage: finds the packet's rule, counts it, sets the class. The class `drop` acts at once. */
+#define TCCTL_WANT_COUNTERS
+#define TCCTL_WANT_ARENAS
+#define TCCTL_WANT_FLOWS
+#include "tcctl/classify.h"
+
+SEC("tc")
+int classify(struct __sk_buff *skb)
+{
+	struct tcctl_parse p = {};
+	struct tcctl_hit hit;
+	arena_t arena;
+	int reason;
+
+	tcctl_stage_begin_of(skb, TCCTL_STAGE_CLASSIFY);
+	arena = tcctl_arena(tcctl_generation(skb));
+	reason = TCCTL_R_NO_RULES;
+	if (tcctl_likely(arena)) {
+		p.l3 = tcctl_l3(skb);
+		p.l4 = tcctl_l4(skb);
+		p.flags = tcctl_flags(skb);
+		p.proto = tcctl_proto(skb);
+		p.tci = tcctl_vlan_tci(skb);
+		p.ports = tcctl_cb(skb, TCCTL_CB_PORTS);
+		reason = tcctl_classify(skb, &p, tcctl_hook(skb), arena, &hit);
+	}
+	if (tcctl_unlikely(reason)) {
+		tcctl_count(skb, TCCTL_CNT_REASON + reason);
+		return tcctl_next_of(skb, TCCTL_STAGE_CLASSIFY);
+	}
+	tcctl_count_id(hit.counter, tcctl_size(skb));
+	if (hit.flags & TCCTL_HIT_DROP)
+		return tcctl_drop(skb, TCCTL_R_RULE_DROP);
+	tcctl_set_class(skb, hit.class);
+	return tcctl_next_of(skb, TCCTL_STAGE_CLASSIFY);
+}

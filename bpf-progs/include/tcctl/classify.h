@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Classification: from a parsed packet to a counter and a class, through the flow cache or the arena. Used by
+ * the classify stage and by act.
+ *
+ * **Flow cache.** Per CPU, one 64-byte line per flow, two places a flow can be in. The key is exact and has
+ * just what the arena's rules look at, so an entry can never be wrong for its packet; the arena's stamp
+ * in it makes entries of other arenas miss. "No rule matches" is cached like any other answer. The hash
+ * has a secret seed per arena: nobody outside can aim at one place.
+ *
+ * **Fragments.** A later fragment has no L4 header. The first one's result is kept for a while under
+ * {addresses, id, protocol, hook}, for rule sets that look at L4, and a later fragment takes it whole.
+ */
+#ifndef TCCTL_CLASSIFY_H
+#define TCCTL_CLASSIFY_H
+
+#define TCCTL_WANT_FLOWS
+#include "tcctl/handler.h"
+#include "tcctl/lookup.h"
+
+struct tcctl_hit {
+	__u32 counter; /* counter id of the rule; meaningless without a match */
+	__u32 class;
+	__u32 flags;   /* TCCTL_HIT_* */
+};
+#define TCCTL_HIT_MATCH 0x1U
+#define TCCTL_HIT_DROP 0x2U /* the class drops */
+
+/* A line of the flow cache. */
+struct tcctl_flow {
+	__u32 stamp;   /* of the arena; 0: unused */
+	__u32 counter; /* counter id 19..0 | TCCTL_HIT_* << 24 */
+	__u32 class;   /* class id 15..0 | first two bytes of the MAC address */
+	__u32 rare;    /* VLAN << 16 | length */
+	__u64 small;   /* ARENA_W_SMALL << 32 | ports, or ICMP type and code */
+	__u32 mark;
+	__u32 maclo;
+	__u64 addr[4]; /* IPv4: only the first, source << 32 | destination */
+};
+_Static_assert(sizeof(struct tcctl_flow) == 64, "a flow is one line");
+
+/* What a later fragment is found by. */
+struct tcctl_frag_key {
+	__u64 addr[4];
+	__u32 id;
+	__u32 what; /* hook id << 16 | family << 8 | protocol */
+};
+
+struct tcctl_frag {
+	__u32 stamp, counter, class;
+};
+_Static_assert(sizeof(struct tcctl_frag_key) == 40 && sizeof(struct tcctl_frag) == 12, "as maps.h says");
+
+static __always_inline __u64 tcctl_mix(__u64 h, __u64 v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15ULL;
+	return h ^ h >> 32;
+}
+
+/* L3 length of the largest segment. */
+static __always_inline __u32 tcctl_segment_length(struct __sk_buff *skb, const struct tcctl_parse *p, __u32 total)
+{
+	__u32 len = p->l4 ? p->l4 - p->l3 : 0, w;
+
+	if (tcctl_likely(!skb->gso_size) || !p->l4)
+		return total;
+	if (p->proto == TCCTL_IP_TCP) {
+		if (!tcctl_read_slow(skb, p->l4 + 12, &w, 1))
+			return total;
+		len += (bpf_ntohl(w) >> 28) * 4;
+	} else if (p->proto == TCCTL_IP_UDP) {
+		len += 8;
+	} else if (p->proto == TCCTL_IP_SCTP) {
+		len += 12;
+	} else {
+		return total;
+	}
+	len += skb->gso_size;
+	/* total is 0 for what is bigger than 64 KiB as a whole */
+	return total && total < len ? total : len;
+}
+
+/* Fragment id; an IPv6 packet's Fragment header is looked for again. */
+static __always_inline __u32 tcctl_fragment_id(struct __sk_buff *skb, const struct tcctl_parse *p)
+{
+	__u32 off = p->l3 + 40, w, w2[2];
+
+	if (p->flags & TCCTL_F_IPV4) {
+		if (!tcctl_read_slow(skb, p->l3 + 4, &w, 1))
+			return 0;
+		return bpf_ntohl(w) >> 16;
+	}
+	if (!tcctl_read_slow(skb, p->l3 + 4, &w, 1))
+		return 0;
+	w = bpf_ntohl(w) >> 8; /* next header in the low byte */
+	for (int i = 0; i < TCCTL_EXT_MAX; i++) {
+		__u32 next = w & 0xff;
+
+		if (!tcctl_read_slow(skb, off, w2, 2))
+			return 0;
+		if (next == TCCTL_IP_FRAGMENT)
+			return bpf_ntohl(w2[1]);
+		if (next != TCCTL_IP_HOPOPTS && next != TCCTL_IP_ROUTING && next != TCCTL_IP_DSTOPTS)
+			return 0;
+		w = bpf_ntohl(w2[0]);
+		off += ((w >> 16 & 0xff) + 1) * 8;
+		w >>= 24;
+	}
+	return 0;
+}
+
+/* The slow path: what the user-space twin does. */
+static __always_inline void tcctl_lookup_rules(arena_t arena, const struct arena_header *h, const struct tcctl_flow *f,
+					       __u32 v6, __u32 src_local, struct tcctl_hit *hit)
+{
+	const struct arena_roots *roots;
+	struct arena_result res;
+	struct arena_key *key;
+	__u32 zero = 0, line, n;
+
+	hit->flags = 0;
+	hit->class = TCCTL_CLASS_KEEP;
+	hit->counter = 0;
+	key = bpf_map_lookup_elem(&flow_key, &zero);
+	roots = arena_line(arena, 1);
+	if (!key || !roots)
+		return;
+	if (v6) {
+		key->w[ARENA_W_SRC] = f->addr[0] >> 32;
+		key->w[ARENA_W_SRC + 1] = f->addr[0];
+		key->w[ARENA_W_SRC + 2] = f->addr[1] >> 32;
+		key->w[ARENA_W_SRC + 3] = f->addr[1];
+		key->w[ARENA_W_DST] = f->addr[2] >> 32;
+		key->w[ARENA_W_DST + 1] = f->addr[2];
+		key->w[ARENA_W_DST + 2] = f->addr[3] >> 32;
+		key->w[ARENA_W_DST + 3] = f->addr[3];
+	} else {
+		key->w[ARENA_W_SRC] = f->addr[0] >> 32;
+		key->w[ARENA_W_SRC + 1] = 0;
+		key->w[ARENA_W_SRC + 2] = 0;
+		key->w[ARENA_W_SRC + 3] = 0;
+		key->w[ARENA_W_DST] = f->addr[0];
+		key->w[ARENA_W_DST + 1] = 0;
+		key->w[ARENA_W_DST + 2] = 0;
+		key->w[ARENA_W_DST + 3] = 0;
+	}
+	n = f->small >> 32;
+	key->w[ARENA_W_SMALL] = n;
+	key->w[ARENA_W_PORTS] = n & ARENA_M_PORTS << 24 ? f->small : 0;
+	key->w[ARENA_W_MISC] = (n & ARENA_M_ICMP << 24 ? (__u32)f->small : 0) | (f->rare & 0xffff0000);
+	key->w[ARENA_W_LENGTH] = f->rare & 0xffff;
+	key->w[ARENA_W_MARK] = f->mark;
+	key->w[ARENA_W_MACLO] = f->maclo;
+	key->w[ARENA_W_MACHI] = f->class >> 16;
+	if (h->used & ARENA_USE_SETS)
+		arena_key_sets(arena, roots, key, v6);
+	/* by branches: a variable index would be one into a map value */
+	if (h->used & ARENA_USE_VIEWS && src_local) {
+		line = v6 ? roots->view[ARENA_VIEW(1, 1)].line : roots->view[ARENA_VIEW(0, 1)].line;
+		n = v6 ? roots->view[ARENA_VIEW(1, 1)].n : roots->view[ARENA_VIEW(0, 1)].n;
+	} else {
+		line = v6 ? roots->view[ARENA_VIEW(1, 0)].line : roots->view[ARENA_VIEW(0, 0)].line;
+		n = v6 ? roots->view[ARENA_VIEW(1, 0)].n : roots->view[ARENA_VIEW(0, 0)].n;
+	}
+	arena_lookup(arena, key, line, n, v6, &res);
+	if (res.rule == ARENA_NO_RULE)
+		return;
+	hit->flags = TCCTL_HIT_MATCH | (res.class & ARENA_E_DROP ? TCCTL_HIT_DROP : 0);
+	hit->class = res.class & 0xffff;
+	hit->counter = res.counter;
+}
+
+/* Is this the flow? Both come from the same arena's idea of what counts. */
+static __always_inline bool tcctl_flow_is(const struct tcctl_flow *e, const struct tcctl_flow *f, __u32 v6, __u32 rare)
+{
+	if (e->stamp != f->stamp || e->small != f->small || e->addr[0] != f->addr[0])
+		return false;
+	if (v6 && (e->addr[1] != f->addr[1] || e->addr[2] != f->addr[2] || e->addr[3] != f->addr[3]))
+		return false;
+	if (rare && (e->rare != f->rare || e->mark != f->mark || e->maclo != f->maclo ||
+		     (e->class ^ f->class) >> 16))
+		return false;
+	return true;
+}
+
+static __always_inline void tcctl_flow_hit(const struct tcctl_flow *e, struct tcctl_hit *hit)
+{
+	hit->counter = e->counter & 0xfffff;
+	hit->flags = e->counter >> 24;
+	hit->class = e->class & 0xffff;
+}
+
+/*
+ * Classify one packet by the rules of `arena`. Returns TCCTL_R_NONE and *hit, or TCCTL_R_NO_MATCH, NON_IP,
+ * NO_RULES, TRUNC_L3.
+ */
+static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tcctl_parse *p, __u32 hook,
+					  arena_t arena, struct tcctl_hit *hit)
+{
+	__u32 v6 = p->flags & TCCTL_F_IPV6, src_local = hook & TCCTL_HOOK_SRC_LOCAL;
+	__u32 used, w[10], ip, ports = 0, meta = 0, dscp, total, rare, swap, frag = 0;
+	struct tcctl_flow f = {}, *e, *e2;
+	const struct arena_header *h;
+	struct tcctl_frag_key fk;
+	__u64 hash, src, dst;
+	__u32 i;
+
+	if (!(p->flags & (TCCTL_F_IPV4 | TCCTL_F_IPV6)))
+		return TCCTL_R_NON_IP;
+	h = arena_header(arena);
+	if (!h)
+		return TCCTL_R_NO_RULES;
+	used = h->used;
+	f.stamp = h->stamp;
+	swap = used & ARENA_USE_RELATIVE && src_local;
+
+	if (v6) {
+		__u64 a, b, c, d;
+
+		if (!tcctl_read_l3(skb, p->l3, w, 10))
+			return TCCTL_R_TRUNC_L3;
+		ip = bpf_ntohl(w[0]);
+		dscp = ip >> 22 & 63;
+		total = (bpf_ntohl(w[1]) >> 16) + 40;
+		a = (__u64)bpf_ntohl(w[2]) << 32 | bpf_ntohl(w[3]);
+		b = (__u64)bpf_ntohl(w[4]) << 32 | bpf_ntohl(w[5]);
+		c = (__u64)bpf_ntohl(w[6]) << 32 | bpf_ntohl(w[7]);
+		d = (__u64)bpf_ntohl(w[8]) << 32 | bpf_ntohl(w[9]);
+		f.addr[0] = swap ? c : a;
+		f.addr[1] = swap ? d : b;
+		f.addr[2] = swap ? a : c;
+		f.addr[3] = swap ? b : d;
+		meta = ARENA_M_V6;
+	} else {
+		if (!tcctl_read_l3(skb, p->l3, w, 5))
+			return TCCTL_R_TRUNC_L3;
+		ip = bpf_ntohl(w[0]);
+		dscp = ip >> 18 & 63;
+		total = ip & 0xffff;
+		src = bpf_ntohl(w[3]);
+		dst = bpf_ntohl(w[4]);
+		f.addr[0] = swap ? dst << 32 | src : src << 32 | dst;
+	}
+	if (p->flags & TCCTL_F_PORTS &&
+	    (p->proto == TCCTL_IP_TCP || p->proto == TCCTL_IP_UDP || p->proto == TCCTL_IP_SCTP)) {
+		meta |= ARENA_M_PORTS;
+		ports = swap ? p->ports << 16 | p->ports >> 16 : p->ports;
+	} else if (p->flags & TCCTL_F_ICMP && used & ARENA_USE_ICMP &&
+		   p->proto == (v6 ? TCCTL_IP_ICMPV6 : TCCTL_IP_ICMP)) {
+		meta |= ARENA_M_ICMP;
+		ports = p->ports & 0xffff;
+	}
+	if (used & ARENA_USE_VIEWS && src_local)
+		meta |= ARENA_M_SRC_LOCAL;
+	if (tcctl_unlikely(p->flags & TCCTL_F_FRAG)) {
+		frag = p->flags & TCCTL_F_LATER ? 2 : 1;
+		if (used & ARENA_USE_FRAG)
+			meta |= frag << ARENA_M_FRAG_SHIFT;
+	}
+	f.small = p->proto | (used & ARENA_USE_DSCP ? dscp << 8 : 0);
+	if (used & ARENA_USE_FLAGS && p->proto == TCCTL_IP_TCP && p->flags & TCCTL_F_PORTS) {
+		if (tcctl_read_slow(skb, p->l4 + 12, w, 1)) {
+			meta |= ARENA_M_FLAGS;
+			f.small |= bpf_ntohl(w[0]) & 0xff0000;
+		}
+	}
+	rare = used & ARENA_USE_RARE;
+	if (rare) {
+		if (rare & ARENA_USE_LENGTH) {
+			total = tcctl_segment_length(skb, p, total);
+			f.rare = total < 0xffff ? total : 0xffff;
+		}
+		if (rare & ARENA_USE_VLAN)
+			f.rare |= (p->flags & TCCTL_F_VLAN ? p->tci & 0xfff : ARENA_NO_VLAN) << 16;
+		if (rare & ARENA_USE_MARK)
+			f.mark = skb->mark;
+		if (rare & ARENA_USE_MAC && p->flags & TCCTL_F_L2) {
+			/* the neighbour: source of what comes in, destination of what goes out */
+			if (tcctl_read_slow(skb, hook & TCCTL_HOOK_EGRESS ? 0 : 6, w, 2)) {
+				meta |= ARENA_M_MAC;
+				f.class = bpf_ntohl(w[0]) & 0xffff0000;
+				f.maclo = bpf_ntohl(w[0]) << 16 | bpf_ntohl(w[1]) >> 16;
+			}
+		}
+	}
+	f.small = (f.small | (__u64)meta << 24) << 32 | ports;
+
+	if (tcctl_unlikely(frag && used & ARENA_USE_L4)) {
+		fk.addr[0] = f.addr[0];
+		fk.addr[1] = f.addr[1];
+		fk.addr[2] = f.addr[2];
+		fk.addr[3] = f.addr[3];
+		fk.id = tcctl_fragment_id(skb, p);
+		fk.what = hook << 16 | (v6 ? 6 : 4) << 8 | p->proto;
+		if (frag == 2) {
+			const struct tcctl_frag *first = bpf_map_lookup_elem(&frags, &fk);
+
+			if (first && first->stamp == f.stamp) {
+				hit->counter = first->counter & 0xfffff;
+				hit->flags = first->counter >> 24;
+				hit->class = first->class;
+				return hit->flags & TCCTL_HIT_MATCH ? TCCTL_R_NONE : TCCTL_R_NO_MATCH;
+			}
+		}
+	}
+
+	if (used & ARENA_NO_CACHE) {
+		tcctl_lookup_rules(arena, h, &f, v6, src_local, hit);
+		goto found;
+	}
+	hash = tcctl_mix(h->seed, f.addr[0]);
+	if (v6) {
+		hash = tcctl_mix(hash, f.addr[1]);
+		hash = tcctl_mix(hash, f.addr[2]);
+		hash = tcctl_mix(hash, f.addr[3]);
+	}
+	if (rare) {
+		hash = tcctl_mix(hash, (__u64)f.rare << 32 | f.mark);
+		hash = tcctl_mix(hash, (__u64)f.class << 32 | f.maclo);
+	}
+	hash = tcctl_mix(hash, f.small);
+	i = hash % TCCTL_FLOWS;
+	e = bpf_map_lookup_elem(&flows, &i);
+	if (!e)
+		return TCCTL_R_NO_RULES;
+	if (tcctl_likely(tcctl_flow_is(e, &f, v6, rare))) {
+		tcctl_flow_hit(e, hit);
+		goto found;
+	}
+	i = (hash >> 40) % TCCTL_FLOWS;
+	e2 = bpf_map_lookup_elem(&flows, &i);
+	if (!e2)
+		return TCCTL_R_NO_RULES;
+	if (tcctl_likely(tcctl_flow_is(e2, &f, v6, rare))) {
+		tcctl_flow_hit(e2, hit);
+		goto found;
+	}
+	tcctl_lookup_rules(arena, h, &f, v6, src_local, hit);
+	/* Into a place that holds nothing of this arena, else into either: a flow pushed out goes to its other
+	 * place the next time, and so the table fills up evenly. */
+	if (e->stamp == f.stamp && (e2->stamp != f.stamp || bpf_get_prandom_u32() & 1))
+		e = e2;
+	e->stamp = 0;
+	e->counter = hit->counter | hit->flags << 24;
+	e->class = f.class | hit->class;
+	e->rare = f.rare;
+	e->small = f.small;
+	e->mark = f.mark;
+	e->maclo = f.maclo;
+	e->addr[0] = f.addr[0];
+	e->addr[1] = f.addr[1];
+	e->addr[2] = f.addr[2];
+	e->addr[3] = f.addr[3];
+	e->stamp = f.stamp;
+found:
+	if (tcctl_unlikely(frag == 1 && used & ARENA_USE_L4)) {
+		struct tcctl_frag first = {
+			.stamp = f.stamp,
+			.counter = hit->counter | hit->flags << 24,
+			.class = hit->class,
+		};
+
+		bpf_map_update_elem(&frags, &fk, &first, BPF_ANY);
+	}
+	return hit->flags & TCCTL_HIT_MATCH ? TCCTL_R_NONE : TCCTL_R_NO_MATCH;
+}
+
+/* The arena of a generation; NULL when there is none. */
+static __always_inline arena_t tcctl_arena(__u32 generation)
+{
+	__u32 half = generation & 1;
+
+	return bpf_map_lookup_elem(&arenas, &half);
+}
+
+#endif
