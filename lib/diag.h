@@ -30,7 +30,7 @@ struct diag {
 };
 
 /* So many of one severity are kept; of the rest only the number is. */
-#define DIAGS_KEEP 1000
+#define DIAGS_KEEP 200
 
 struct tcctl_diags {
 	struct diag *items;

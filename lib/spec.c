@@ -323,6 +323,8 @@ static int reader_finish(struct reader *r, int e, size_t first_diag, size_t erro
 	if (!e && !r->incomplete)
 		e = read_documents(r);
 	diags_sort(c->diags, first_diag);
+	if (diags_lost(c->diags, DIAG_ERROR))
+		diag_add(c->diags, DIAG_NOTE, NULL, "%zu more errors are not listed", diags_lost(c->diags, DIAG_ERROR));
 	if (e == -ENOMEM)
 		diag_error(c->diags, NULL, "out of memory");
 	else if (r->file_error)

@@ -243,12 +243,18 @@ static void put_icmp_range(struct out *o, const char *family, uint32_t lo, uint3
 		list_comma(o, (*count)++);
 		if (!code && hi >= (lo | 0xff)) { /* whole types */
 			last = ((hi + 1) >> 8) - 1;
-			putf(o, last > type ? "\"%s/%u-%u\"" : "\"%s/%u\"", family, type, last);
+			if (last > type)
+				putf(o, "\"%s/%u-%u\"", family, type, last);
+			else
+				putf(o, "\"%s/%u\"", family, type);
 			lo = (last + 1) << 8;
 			continue;
 		}
 		last = hi >> 8 > type ? 0xff : hi & 0xff;
-		putf(o, last > code ? "\"%s/%u/%u-%u\"" : "\"%s/%u/%u\"", family, type, code, last);
+		if (last > code)
+			putf(o, "\"%s/%u/%u-%u\"", family, type, code, last);
+		else
+			putf(o, "\"%s/%u/%u\"", family, type, code);
 		lo = (type << 8 | last) + 1;
 	}
 }
