@@ -194,21 +194,26 @@ static bool is_bpffs(const char *path)
 	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
-/* Is our mount namespace another one than that of process 1, as under `ip netns exec`? */
-static bool private_mounts(void)
-{
-	struct stat ours, first;
-
-	return !stat("/proc/self/ns/mnt", &ours) && !stat("/proc/1/ns/mnt", &first) &&
-	       (ours.st_ino != first.st_ino || ours.st_dev != first.st_dev);
-}
-
 static void look_bpffs(struct tcctl_doctor *d, const char *path)
 {
+	char root[NETNS_ROOT_MAX], name[256], outside[NETNS_ROOT_MAX + sizeof(PIN_BPFFS)];
+	enum netns_mounts mounts = path ? NETNS_MOUNTS_ORDINARY : netns_mounts(root, name);
 	const char *at = path ? path : PIN_BPFFS;
 	struct stat st;
 
-	if (is_bpffs(at)) {
+	if (mounts == NETNS_MOUNTS_EXEC || mounts == NETNS_MOUNTS_PRIVATE) {
+		snprintf(outside, sizeof(outside), "%s" PIN_BPFFS, root);
+		if (is_bpffs(outside)) {
+			finding_add(d, TCCTL_FINDING_OK, STATE, "bpffs", "private mounts%s; pins go to %s outside",
+				    name[0] ? " of `ip netns exec`" : "", at);
+			return;
+		}
+	}
+	if (mounts == NETNS_MOUNTS_EXEC || mounts == NETNS_MOUNTS_HIDDEN) {
+		finding_add(d, TCCTL_FINDING_FATAL, STATE, "bpffs", "inside `ip netns exec`, and %s",
+			    mounts == NETNS_MOUNTS_HIDDEN ? "the bpffs outside is out of reach" : "there is none outside");
+		finding_hint(d, "instead of `ip netns exec %s tcctl …` run `tcctl … --netns %s`", name, name);
+	} else if (is_bpffs(at)) {
 		finding_add(d, TCCTL_FINDING_OK, STATE, "bpffs", "mounted at %s", at);
 	} else if (stat(at, &st)) {
 		finding_add(d, errno == EACCES ? TCCTL_FINDING_UNKNOWN : TCCTL_FINDING_FATAL, STATE, "bpffs", "%s: %s", at,
@@ -220,16 +225,6 @@ static void look_bpffs(struct tcctl_doctor *d, const char *path)
 		finding_add(d, TCCTL_FINDING_FATAL, STATE, "bpffs", "not mounted at %s", at);
 		finding_hint(d, "as root: mount -t bpf bpf %s", at);
 	}
-	if (path || !private_mounts())
-		return;
-	if (is_bpffs("/proc/1/root" PIN_BPFFS)) {
-		finding_add(d, TCCTL_FINDING_OK, STATE, "mounts",
-			    "private (`ip netns exec`, a container): pins go to the bpffs of process 1");
-	} else {
-		finding_add(d, TCCTL_FINDING_LIMITED, STATE, "mounts",
-			    "private (`ip netns exec`, a container), and the bpffs of process 1 is out of reach");
-		finding_hint(d, "instead of `ip netns exec NS tcctl …` run `tcctl … --netns NS`");
-	}
 }
 
 static int name_cmp(const void *key, const void *item)
@@ -239,13 +234,21 @@ static int name_cmp(const void *key, const void *item)
 
 static void look_stale(struct tcctl_doctor *d, const char *path)
 {
-	_cleanup_close_ int fs = open(path ? path : PIN_BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), dir = -1;
+	struct tcctl_diags *quiet = diags_new(); /* what is wrong with bpffs itself was said before */
+	_cleanup_close_ int fs = -1, dir = -1;
+	_cleanup_free_ char *at = NULL;
 	char **names = NULL, **alive = NULL;
 	size_t n = 0, n_alive = 0, stale = 0;
 	char text[160] = "";
 	int err;
 
-	if (fs < 0)
+	if (!quiet) {
+		d->oom = true;
+		return;
+	}
+	err = pin_bpffs_open(path, false, quiet, &fs, &at);
+	diags_free(quiet);
+	if (err)
 		return;
 	err = pin_dir_open(fs, "tcctl", false, NULL, &dir);
 	if (!err)
@@ -271,7 +274,7 @@ static void look_stale(struct tcctl_doctor *d, const char *path)
 		else
 			finding_add(d, TCCTL_FINDING_OK, STATE, "pins", "of %zu namespace%s", n, n == 1 ? "" : "s");
 		if (stale)
-			finding_hint(d, "if nothing holds the namespace any more: rm -r %s/tcctl/%s", path ? path : PIN_BPFFS,
+			finding_hint(d, "if nothing holds the namespace any more: rm -r %s/tcctl/%s", at,
 				     stale == 1 ? text + 1 : "NAME");
 	}
 	for (size_t i = 0; i < n_alive; i++)

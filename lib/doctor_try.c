@@ -33,7 +33,8 @@ static int load(const struct bpf_insn *extra, size_t n_extra, enum bpf_prog_type
 {
 	struct bpf_insn insns[16];
 
-	memcpy(insns, extra, n_extra * sizeof(*insns));
+	for (size_t i = 0; i < n_extra; i++)
+		insns[i] = extra[i];
 	insns[n_extra] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = -1 };
 	insns[n_extra + 1] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
 	return bpf_prog_load(type, "tcctl_doctor", "GPL", insns, n_extra + 2, NULL);

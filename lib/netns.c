@@ -287,3 +287,74 @@ int netns_identities(char ***ret_identities, size_t *ret_n)
 	*ret_n = seen.n;
 	return 0;
 }
+
+/* `ip netns exec NAME` mounts sysfs with NAME as its source: nothing else tells as surely. */
+static bool exec_name(char ret_name[256])
+{
+	char line[4096], source[256], at[256], type[64], path[PATH_MAX];
+	FILE *f = fopen("/proc/thread-self/mounts", "re");
+
+	ret_name[0] = '\0';
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%255s %255s %63s", source, at, type) == 3 && !strcmp(at, "/sys")) {
+			/* Mounts come in order: the last one is on top. */
+			snprintf(path, sizeof(path), NETNS_DIR "/%s", source);
+			strcpy(ret_name, !strcmp(type, "sysfs") && !strchr(source, '/') && !access(path, F_OK) ? source : "");
+		}
+	if (f)
+		fclose(f);
+	return ret_name[0] != '\0';
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[256];
+	int parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "PPid: %d", &parent) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return parent;
+}
+
+/* 1: `pid` has other mounts than we, and they can be reached; 0: the same; -errno. */
+static int mounts_differ(pid_t pid, char ret_root[NETNS_ROOT_MAX])
+{
+	char path[64];
+	struct stat ours, theirs;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	if (stat("/proc/thread-self/ns/mnt", &ours) || stat(path, &theirs))
+		return -errno;
+	if (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
+		return 0;
+	snprintf(ret_root, NETNS_ROOT_MAX, "/proc/%d/root", pid);
+	snprintf(path, sizeof(path), "/proc/%d/root/sys", pid);
+	return access(path, F_OK) ? -errno : 1;
+}
+
+enum netns_mounts netns_mounts(char ret_root[NETNS_ROOT_MAX], char ret_name[256])
+{
+	bool exec = exec_name(ret_name);
+	int rc = mounts_differ(1, ret_root);
+
+	if (rc == 1)
+		return exec ? NETNS_MOUNTS_EXEC : NETNS_MOUNTS_PRIVATE;
+	if (!exec)
+		return NETNS_MOUNTS_ORDINARY;
+	/* Process 1 is out of reach, or `ip netns exec` was its own doing: the nearest of our ancestors then. */
+	for (pid_t pid = parent_of(getpid()); pid > 1; pid = parent_of(pid)) {
+		rc = mounts_differ(pid, ret_root);
+		if (rc == 1)
+			return NETNS_MOUNTS_EXEC;
+		if (rc < 0)
+			break;
+	}
+	ret_root[0] = '\0';
+	return NETNS_MOUNTS_HIDDEN;
+}

@@ -42,4 +42,18 @@ int netns_identity(int netns_fd, char ret_identity[NETNS_IDENTITY_MAX]);
  */
 int netns_identities(char ***ret_identities, size_t *ret_n);
 
+/*
+ * Whose mounts do we see? `ip netns exec` gives its command a mount namespace of its own with a new /sys, in which
+ * /sys/fs/bpf is missing or a throw-away: what is pinned there is gone when the command ends.
+ */
+enum netns_mounts {
+	NETNS_MOUNTS_ORDINARY, /* those of the host (or container) */
+	NETNS_MOUNTS_PRIVATE,  /* private, not by `ip netns exec`; *ret_root is the way outside */
+	NETNS_MOUNTS_EXEC,     /* by `ip netns exec` of ret_name; *ret_root is the way outside */
+	NETNS_MOUNTS_HIDDEN,   /* the same, and the outside is out of reach */
+};
+#define NETNS_ROOT_MAX 64
+/* ret_root: "/proc/PID/root" of a process outside; ret_name: name given to `ip netns exec`, else "". */
+enum netns_mounts netns_mounts(char ret_root[NETNS_ROOT_MAX], char ret_name[256]);
+
 #endif

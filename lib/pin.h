@@ -18,9 +18,9 @@
 #define PIN_NAME_MAX 255
 
 /*
- * Open the bpffs. `path` NULL: /sys/fs/bpf, which is mounted if nothing is there and we may (`create`); inside a
- * private mount namespace (`ip netns exec` makes one, and hides bpffs in it) the one of process 1 is used, because
- * what is pinned in a throw-away bpffs is gone when the process ends. *ret_path (malloc()ed) is for messages.
+ * Open the bpffs. `path` NULL: /sys/fs/bpf, which is mounted if nothing is there and we may (`create`); inside
+ * `ip netns exec` (netns_mounts()) the one outside, because what is pinned in a throw-away bpffs is gone when the
+ * command ends. *ret_path (malloc()ed) is for messages.
  */
 int pin_bpffs_open(const char *path, bool create, struct tcctl_diags *diags, int *ret_fd, char **ret_path);
 

@@ -11,27 +11,18 @@
 #include <time.h>
 
 #include "caps.h"
+#include "netns.h"
 #include "pin.h"
 #include "util.h"
 
 #define BPFFS_MAGIC 0xcafe4a11
 #define PIN_TOP "tcctl"
-#define PROC1 "/proc/1/root"
 
 static bool is_bpffs(int fd)
 {
 	struct statfs fs;
 
 	return !fstatfs(fd, &fs) && (unsigned int)fs.f_type == BPFFS_MAGIC;
-}
-
-/* Is our mount namespace another one than that of process 1? false where we cannot tell. */
-static bool mounts_private(void)
-{
-	struct stat ours, theirs;
-
-	return !stat("/proc/self/ns/mnt", &ours) && !stat("/proc/1/ns/mnt", &theirs) &&
-	       (ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev);
 }
 
 static int bpffs_open_given(const char *path, struct tcctl_diags *diags, int *ret_fd)
@@ -67,59 +58,77 @@ static int bpffs_mount(struct tcctl_diags *diags)
 	return err;
 }
 
-int pin_bpffs_open(const char *path, bool create, struct tcctl_diags *diags, int *ret_fd, char **ret_path)
+/* In a private mount namespace: the bpffs outside, where pins outlive the command. -ENOENT with a diagnostic. */
+static int bpffs_open_outside(const char *root, const char *exec_name, bool hidden, struct tcctl_diags *diags,
+			      int *ret_fd)
 {
 	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *name = NULL;
-	int err;
+	char path[NETNS_ROOT_MAX + sizeof(PIN_BPFFS)];
+	struct diag *g;
 
-	if (path) {
-		name = strdup(path);
-		if (!name)
-			return -ENOMEM;
-		err = bpffs_open_given(path, diags, &fd);
-		if (err)
-			return err;
-		goto out;
-	}
-	if (mounts_private()) {
-		fd = open(PROC1 PIN_BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!hidden) {
+		snprintf(path, sizeof(path), "%s" PIN_BPFFS, root);
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0 && is_bpffs(fd)) {
-			name = strdup(PIN_BPFFS);
-			goto out;
+			*ret_fd = TAKE_FD(fd);
+			return 0;
 		}
+	}
+	/* A container may have a lasting one of its own; what `tc` mounts under `ip netns exec` is a throw-away. */
+	if (!exec_name[0]) {
 		if (fd >= 0)
 			close(TAKE_FD(fd));
 		fd = open(PIN_BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || !is_bpffs(fd)) {
-			diag_errno(diag_hint(diag_error(diags, NULL,
-							"no bpf filesystem can be reached from this mount namespace"),
-					     "`ip netns exec` hides it: run `tcctl --netns NAME` outside instead, or mount it "
-					     "first: mount -t bpf bpf %s",
-					     PIN_BPFFS),
-				   ENOENT);
-			return -ENOENT;
+		if (fd >= 0 && is_bpffs(fd)) {
+			*ret_fd = TAKE_FD(fd);
+			return 0;
 		}
-		name = strdup(PIN_BPFFS);
-		goto out;
 	}
-	fd = open(PIN_BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || !is_bpffs(fd)) {
-		if (!create)
-			return -ENOENT;
-		if (fd >= 0)
-			close(TAKE_FD(fd));
-		err = bpffs_mount(diags);
-		if (err)
-			return err;
-		err = bpffs_open_given(PIN_BPFFS, diags, &fd);
-		if (err)
-			return err;
-	}
-	name = strdup(PIN_BPFFS);
-out:
+	g = diag_errno(diag_error(diags, NULL, "no lasting bpf filesystem can be reached from this mount namespace"),
+		       ENOENT);
+	if (exec_name[0])
+		diag_hint(g, "`ip netns exec` hides it: instead of `ip netns exec %s tcctl …` run `tcctl … --netns %s`",
+			  exec_name, exec_name);
+	else
+		diag_hint(g, "mount one that lasts, outside or here: mount -t bpf bpf %s", PIN_BPFFS);
+	return -ENOENT;
+}
+
+int pin_bpffs_open(const char *path, bool create, struct tcctl_diags *diags, int *ret_fd, char **ret_path)
+{
+	char root[NETNS_ROOT_MAX], exec_name[256];
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *name = NULL;
+	enum netns_mounts mounts;
+	int err;
+
+	name = strdup(path ? path : PIN_BPFFS);
 	if (!name)
 		return -ENOMEM;
+	mounts = path ? NETNS_MOUNTS_ORDINARY : netns_mounts(root, exec_name);
+	if (path) {
+		err = bpffs_open_given(path, diags, &fd);
+		if (err)
+			return err;
+	} else if (mounts != NETNS_MOUNTS_ORDINARY) {
+		err = bpffs_open_outside(root, exec_name, mounts == NETNS_MOUNTS_HIDDEN, diags, &fd);
+		if (err)
+			return err;
+	} else {
+		fd = open(PIN_BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || !is_bpffs(fd)) {
+			if (!create)
+				return -ENOENT;
+			if (fd >= 0)
+				close(TAKE_FD(fd));
+			err = bpffs_mount(diags);
+			if (err)
+				return err;
+			err = bpffs_open_given(PIN_BPFFS, diags, &fd);
+			if (err)
+				return err;
+		}
+	}
 	*ret_fd = TAKE_FD(fd);
 	*ret_path = TAKE_PTR(name);
 	return 0;
