@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "out_diag.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,9 @@ void diag_print(const struct tcctl_diag *d, bool whole)
 		fputs(": ", stderr);
 	}
 	put_text(stderr, d->message);
+	/* EINVAL says nothing that the message does not say better. */
+	if (d->err && d->err != EINVAL && !strstr(d->message, strerror(d->err)))
+		fprintf(stderr, ": %s", strerror(d->err));
 	putc('\n', stderr);
 	print_source(d);
 	if (d->hint) {
