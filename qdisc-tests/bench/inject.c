@@ -6,7 +6,7 @@
  *
  * TX and RX are the two ends of a veth in this network namespace. The first two pairs must be set up alike: they
  * are the A/A pair that tells whether the machine was quiet enough. Frames are UDP; flow f belongs to rule
- * r = f * N / F, and has source 10.0.0.0 + 256 * r + 1 and destination port 1024 + r (what bench/run writes its
+ * r = f * N / F, and has a source in 10.0.0.0 + 256 * r and destination port 1024 + r (what bench/run writes its
  * rules from). They carry a foreign MAC address, so the stack drops them right after classification.
  *
  * Per round: ten slices of about 2 ms for each pair in turn, of which the cheapest counts. The row has the median over the rounds,
@@ -47,10 +47,10 @@ static struct pair pairs[PAIRS_MAX];
 static size_t n_pairs;
 static int inject_fd, bss_fd;
 
-static void header_write(unsigned char h[HEADER], unsigned int rule)
+static void header_write(unsigned char h[HEADER], unsigned int rule, unsigned int flow)
 {
-	uint32_t sum = 0, src = htonl(0x0a000001 + 256 * rule), dst = htonl(0xc0a80101);
-	uint16_t sport = htons(40000), dport = htons((uint16_t)(1024 + rule)), len = htons(HEADER - 20);
+	uint32_t sum = 0, src = htonl(0x0a000001 + 256 * rule + flow % 200), dst = htonl(0xc0a80101);
+	uint16_t sport = htons((uint16_t)(40000 + flow / 200)), dport = htons((uint16_t)(1024 + rule)), len = htons(HEADER - 20);
 
 	memset(h, 0, HEADER);
 	h[0] = 0x45;
@@ -182,7 +182,7 @@ static struct bpf_object *load(unsigned int rules, unsigned int flows, int *ret_
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t flow = (uint64_t)i * 7919 % flows;
 
-		header_write(h, (unsigned int)(flow * rules / flows));
+		header_write(h, (unsigned int)(flow * rules / flows), (unsigned int)flow);
 		if (bpf_map_update_elem(bpf_map__fd(headers), &i, h, 0))
 			return NULL;
 	}
@@ -266,6 +266,6 @@ int main(int argc, char **argv)
 	bench_row(bench_text("%s.aa", id), "difference between two equal set-ups", aa * 100, "%", aa * 100, aa * 100);
 	for (size_t i = 0; i < n_pairs; i++)
 		bench_row_stat(bench_text("%s.%s", id, pairs[i].name),
-			       bench_text("whole path, %u rules, %u flows", rules, flows), pairs[i].round, rounds, "ns");
+			       bench_text("%u rules, %u flows: %s", rules, flows, pairs[i].name), pairs[i].round, rounds, "ns");
 	return 0;
 }

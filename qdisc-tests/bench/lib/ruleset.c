@@ -7,9 +7,9 @@
 
 #include <bpf/bpf.h>
 
+#include "diag.h"
 #include "measure.h"
 #include "ruleset.h"
-#include "tcctl.h"
 
 #define LINE 64
 
@@ -20,11 +20,12 @@ uint32_t ruleset_counter(size_t i)
 
 static void explain(const struct tcctl_diags *diags)
 {
-	struct tcctl_diag d = {.sz = sizeof(d)};
+	for (size_t i = 0; i < diags->n && i < 5; i++) {
+		char *text = diag_format(&diags->items[i]);
 
-	for (size_t i = 0; i < tcctl_diags_count(diags) && i < 5; i++)
-		if (!tcctl_diags_get(diags, i, &d))
-			fprintf(stderr, "bench: %s:%u: %s\n", d.file ? d.file : "-", d.line, d.message);
+		fprintf(stderr, "bench: %s\n", text ? text : "?");
+		free(text);
+	}
 }
 
 static int arena_load(const struct rules_arena *arena)
@@ -55,7 +56,7 @@ int ruleset_compile(const struct spec *spec, struct ruleset *ret)
 {
 	struct rules_options unlimited = {.max_bytes = (size_t)1 << 30};
 	const struct spec_ruleset *set = &spec->rulesets[0];
-	struct tcctl_diags *diags = tcctl_diags_new();
+	struct tcctl_diags *diags = diags_new();
 	uint32_t *ids = malloc(set->n_rules * sizeof(*ids));
 	struct rules_stats stats = {};
 	double t0 = bench_now();
@@ -87,14 +88,14 @@ int ruleset_compile(const struct spec *spec, struct ruleset *ret)
 	ret->load_seconds = bench_now() - t0;
 out:
 	free(ids);
-	tcctl_diags_free(diags);
+	diags_free(diags);
 	return err;
 }
 
 int ruleset_load(const char *yaml, size_t len, const char *base, struct ruleset *ret)
 {
 	struct spec_options options = {.base = base};
-	struct tcctl_diags *diags = tcctl_diags_new();
+	struct tcctl_diags *diags = diags_new();
 	struct spec *spec = NULL;
 	double t0 = bench_now(), parse_seconds;
 	int err = spec_parse(yaml, len, "bench.yaml", &options, diags, &spec);
@@ -107,7 +108,7 @@ int ruleset_load(const char *yaml, size_t len, const char *base, struct ruleset 
 	if (!err)
 		ret->parse_seconds = parse_seconds;
 	spec_free(spec);
-	tcctl_diags_free(diags);
+	diags_free(diags);
 	return err;
 }
 
