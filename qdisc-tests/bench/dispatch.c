@@ -16,6 +16,7 @@
 #include "lib/drive.h"
 #include "lib/measure.h"
 #include "pipe.h"
+#include "pipeline.skel.h"
 
 enum variant { NOOP, ROOT, ENTRY, IPV4, UDP, FULL, VARIANTS };
 /* Where each variant ends: a slot that gets the program which does nothing instead of its own. */
@@ -62,27 +63,45 @@ static int count_helpers(int fd)
 	return n;
 }
 
+/* Map look-ups in a program's source form: the verifier inlines most of them. */
+static int count_lookups(const struct bpf_program *prog)
+{
+	const struct bpf_insn *insns = bpf_program__insns(prog);
+	int n = 0;
+
+	for (size_t i = 0; i < bpf_program__insn_cnt(prog); i++)
+		if (insns[i].code == (BPF_JMP | BPF_CALL) && !insns[i].src_reg && insns[i].imm == BPF_FUNC_map_lookup_elem)
+			n++;
+	return n;
+}
+
+static void figure(const char *prog, const char *name, double value, const char *unit)
+{
+	bench_row(bench_text("figures.%s.%s", prog, name), bench_text("%s: %s", prog, name), value, unit, value, value);
+}
+
 static void figures(const struct pipe *p)
 {
+	struct bpf_program *prog;
 	struct bench_prog_info info;
 	double jited = 0, insns = 0;
 
-	for (size_t i = 0; i < PATH; i++) {
-		int fd = pipe_prog(p, path[i]);
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		const char *name = bpf_program__name(prog);
 
-		bench_prog_info(fd, &info);
-		bench_row(bench_text("figures.%s.jited", path[i]), bench_text("%s: machine code", path[i]), info.jited,
-			  "bytes", info.jited, info.jited);
-		bench_row(bench_text("figures.%s.insns", path[i]), bench_text("%s: instructions verified", path[i]),
-			  info.insns_verified, "instructions", info.insns_verified, info.insns_verified);
-		bench_row(bench_text("figures.%s.helpers", path[i]),
-			  bench_text("%s: helper calls in the text, slow paths included", path[i]), count_helpers(fd),
-			  "calls", count_helpers(fd), count_helpers(fd));
-		jited += info.jited;
-		insns += info.insns_verified;
+		bench_prog_info(bpf_program__fd(prog), &info);
+		figure(name, "jited", info.jited, "bytes");
+		figure(name, "insns", info.insns_verified, "instructions");
+		figure(name, "helpers", count_helpers(bpf_program__fd(prog)), "calls");
+		figure(name, "lookups", count_lookups(prog), "look-ups");
+		for (size_t i = 0; i < PATH; i++)
+			if (!strcmp(path[i], name)) {
+				jited += info.jited;
+				insns += info.insns_verified;
+			}
 	}
-	bench_row("figures.dispatch.jited", "dispatch path: machine code", jited, "bytes", jited, jited);
-	bench_row("figures.dispatch.insns", "dispatch path: instructions verified", insns, "instructions", insns, insns);
+	figure("dispatch path", "jited", jited, "bytes");
+	figure("dispatch path", "insns", insns, "instructions");
 }
 
 /* One load of the pipeline, cut differently before each slice. */

@@ -272,10 +272,27 @@ out:
 	return err;
 }
 
-static void job_report(const struct job *job, unsigned int loads)
+/* What does not need a pipeline. */
+static void job_report_tables(const struct job *job)
 {
 	const char *mix = rulegen_mix_names[job->mix];
 	double seconds = job->set.compile_seconds + job->set.load_seconds, mb = (double)job->set.bytes / 1e6;
+	size_t n = job->n;
+
+	bench_row(bench_text("rules.%s.%zu.compile", mix, n), bench_text("%s, %zu rules: compile and load", mix, n), seconds, "s",
+		  seconds, seconds);
+	bench_row(bench_text("rules.%s.%zu.bytes", mix, n), bench_text("%s, %zu rules: compiled", mix, n), mb, "MB", mb, mb);
+	bench_row(bench_text("rules.%s.%zu.lines", mix, n),
+		  bench_text("%s, %zu rules: table lines that a random header touches (mean, most)", mix, n), job->lines_mean,
+		  "lines", job->lines_mean, job->lines_max);
+	bench_row(bench_text("rules.%s.%zu.lines_max", mix, n),
+		  bench_text("%s, %zu rules: most table lines of 100,000 random headers", mix, n), job->lines_max, "lines",
+		  job->lines_max, job->lines_max);
+}
+
+static void job_report(const struct job *job, unsigned int loads)
+{
+	const char *mix = rulegen_mix_names[job->mix];
 	size_t n = job->n;
 
 	for (int i = 0; i < 2; i++) {
@@ -291,15 +308,6 @@ static void job_report(const struct job *job, unsigned int loads)
 		bench_row_stat(bench_text("rules.%s.%zu.%s.ratio", mix, n, t->id),
 			       bench_text("%s, %zu rules, %zu flows: tcctl / hash", mix, n, t->n_flows), ratio, loads, "×");
 	}
-	bench_row(bench_text("rules.%s.%zu.compile", mix, n), bench_text("%s, %zu rules: compile and load", mix, n), seconds, "s",
-		  seconds, seconds);
-	bench_row(bench_text("rules.%s.%zu.bytes", mix, n), bench_text("%s, %zu rules: compiled", mix, n), mb, "MB", mb, mb);
-	bench_row(bench_text("rules.%s.%zu.lines", mix, n),
-		  bench_text("%s, %zu rules: table lines that a random header touches (mean, most)", mix, n), job->lines_mean,
-		  "lines", job->lines_mean, job->lines_max);
-	bench_row(bench_text("rules.%s.%zu.lines_max", mix, n),
-		  bench_text("%s, %zu rules: most table lines of 100,000 random headers", mix, n), job->lines_max, "lines",
-		  job->lines_max, job->lines_max);
 }
 
 static int emit(const char *mix, size_t n)
@@ -347,7 +355,7 @@ int main(int argc, char **argv)
 				bench_skip(bench_text("rules.%s.%zu", rulegen_mix_names[mix], sizes[s]), "cannot be set up: %s",
 					   strerror(-err));
 			else
-				n_jobs++;
+				job_report_tables(&jobs[n_jobs++]);
 		}
 	for (unsigned int load = 0; load < loads; load++) {
 		struct pipe pipe;
