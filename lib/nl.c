@@ -186,7 +186,7 @@ int nl_dump_feed(struct nl_dump_state *s, const void *buf, size_t len)
 	const struct nlmsghdr *nlh = buf;
 	int left = (int)len, err, code;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; nl_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		/* Leftovers of a read that was given up. */
 		if (nlh->nlmsg_seq != s->seq && (int32_t)(nlh->nlmsg_seq - s->seq) < 0)
 			continue;
@@ -240,7 +240,7 @@ static void dump_drain(struct nl *nl, struct nl_dump_state *s)
 		if (n <= 0)
 			return;
 		left = n;
-		for (nlh = (void *)nl->rx; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		for (nlh = (void *)nl->rx; nl_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 			if (nlh->nlmsg_seq == s->seq &&
 			    (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR))
 				s->done = true;

@@ -37,6 +37,12 @@ struct nl_collector {
 /* The request in nl->tx (made by nl_request()) as a dump: all parts, from one uninterrupted read. */
 int nl_dump(struct nl *nl, struct nlmsghdr *request, const struct nl_collector *collector, void *out);
 
+/* mnl_nlmsg_ok() of libmnl 1.0.4 compares as int: a length of 2 GiB and more passes it. */
+static inline bool nl_message_ok(const struct nlmsghdr *nlh, int left)
+{
+	return left >= (int)sizeof(*nlh) && nlh->nlmsg_len <= (uint32_t)left && mnl_nlmsg_ok(nlh, left);
+}
+
 /* Begin a request at `at` (inside nl->tx): netlink header, next sequence number. */
 struct nlmsghdr *nl_request(struct nl *nl, void *at, uint16_t type, uint16_t flags);
 

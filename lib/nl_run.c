@@ -151,7 +151,7 @@ int nl_run_feed(struct nl_op *ops, bool *answered, size_t n, uint32_t seq, uint3
 	const struct nlmsghdr *nlh = buf;
 	int left = (int)len, err;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; nl_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		uint32_t i = nlh->nlmsg_seq - seq;
 		struct nl_filter found;
 
