@@ -2,9 +2,10 @@
 /* Handler of AH over IPv4. Over IPv6 it is an extension header, which the IPv6 handler walks over. */
 #include "tcctl/l4.h"
 
-SEC("tc")
-int ah(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	tcctl_l4_begin(skb, TCCTL_L4_AH);
+	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_AH);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(ah, run, TCCTL_PARSED_L3)

@@ -2,9 +2,10 @@
 /* Handler of ARP: nothing to parse; stages see the packet without an IP header. */
 #include "tcctl/l3.h"
 
-SEC("tc")
-int arp(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	tcctl_l3_begin(skb, TCCTL_L3_ARP);
+	tcctl_count(skb, TCCTL_CNT_L3 + TCCTL_L3_ARP);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(arp, run, TCCTL_PARSED_L2)

@@ -2,18 +2,27 @@
 /* Entry for devices with an Ethernet header: VLAN tags, then the handler by EtherType. */
 #include "tcctl/entry.h"
 
-SEC("tc")
-int entry_eth(struct __sk_buff *skb)
+static __always_inline int dispatch(struct __sk_buff *skb, const struct tcctl_parse *p)
+{
+	tcctl_set_offsets(skb, p->l3, 0);
+	tcctl_set_proto(skb, p->tci, p->flags, 0);
+	return tcctl_dispatch_l3(skb, p->ethertype);
+}
+
+/* Frames with tags in band have a copy of the dispatch of their own, to leave the others' registers alone. */
+static __always_inline int run(struct __sk_buff *skb)
 {
 	struct tcctl_parse p = {};
-	int reason;
+	int reason = tcctl_parse_eth_header(skb, &p);
 
-	if (tcctl_unlikely(!tcctl_has_context(skb)))
-		tcctl_alone(skb, TCCTL_PARSED_L2);
-	reason = tcctl_parse_eth(skb, &p);
-	if (tcctl_unlikely(reason))
-		return tcctl_pass_reason(skb, reason);
-	tcctl_set_offsets(skb, p.l3, 0);
-	tcctl_set_proto(skb, p.tci, p.flags, 0);
-	return tcctl_dispatch_l3(skb, p.ethertype);
+	if (tcctl_likely(!reason)) {
+		if (tcctl_likely(!tcctl_is_vlan(p.ethertype)))
+			return dispatch(skb, &p);
+		reason = tcctl_parse_vlan(skb, &p);
+		if (!reason)
+			return dispatch(skb, &p);
+	}
+	return tcctl_pass_reason(skb, reason);
 }
+
+TCCTL_PROGRAM(entry_eth, run, TCCTL_PARSED_NOTHING)

@@ -3,12 +3,11 @@
  * the stack says it is. */
 #include "tcctl/entry.h"
 
-SEC("tc")
-int entry_l3(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	if (tcctl_unlikely(!tcctl_has_context(skb)))
-		tcctl_alone(skb, TCCTL_PARSED_L2);
 	tcctl_set_offsets(skb, 0, 0);
 	tcctl_set_proto(skb, 0, 0, 0);
 	return tcctl_dispatch_l3(skb, bpf_ntohs(skb->protocol));
 }
+
+TCCTL_PROGRAM(entry_l3, run, TCCTL_PARSED_NOTHING)

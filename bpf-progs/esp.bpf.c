@@ -2,9 +2,10 @@
 /* Handler of ESP: everything behind it is encrypted. */
 #include "tcctl/l4.h"
 
-SEC("tc")
-int esp(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	tcctl_l4_begin(skb, TCCTL_L4_ESP);
+	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_ESP);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(esp, run, TCCTL_PARSED_L3)

@@ -2,9 +2,10 @@
 /* Handler of IPv6 in IP: a place for tunnel programs; the packet is classified by its outer header. */
 #include "tcctl/l4.h"
 
-SEC("tc")
-int ip6ip(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	tcctl_l4_begin(skb, TCCTL_L4_IPV6);
+	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_IPV6);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(ip6ip, run, TCCTL_PARSED_L3)

@@ -2,9 +2,10 @@
 /* Handler of IPv4 in IP: a place for tunnel programs; the packet is classified by its outer header. */
 #include "tcctl/l4.h"
 
-SEC("tc")
-int ipip(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	tcctl_l4_begin(skb, TCCTL_L4_IPIP);
+	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_IPIP);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(ipip, run, TCCTL_PARSED_L3)

@@ -5,13 +5,13 @@
  */
 #include "tcctl/l3.h"
 
-SEC("tc")
-int mpls(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
 	__u32 l3;
 
-	tcctl_l3_begin(skb, TCCTL_L3_MPLS);
+	tcctl_count(skb, TCCTL_CNT_L3 + TCCTL_L3_MPLS);
 	l3 = tcctl_l3(skb);
+#pragma clang loop unroll(full)
 	for (int i = 0; i < TCCTL_MPLS_MAX; i++) {
 		__u32 label;
 
@@ -22,3 +22,5 @@ int mpls(struct __sk_buff *skb)
 	}
 	return tcctl_pass_reason(skb, TCCTL_R_TRUNC_L3);
 }
+
+TCCTL_PROGRAM(mpls, run, TCCTL_PARSED_L2)

@@ -2,9 +2,10 @@
 /* Handler of EtherTypes without a handler of their own: nothing to parse; stages see the packet without an IP header. */
 #include "tcctl/l3.h"
 
-SEC("tc")
-int other_l3(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	tcctl_l3_begin(skb, TCCTL_L3_OTHER);
+	tcctl_count(skb, TCCTL_CNT_L3 + TCCTL_L3_OTHER);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(other_l3, run, TCCTL_PARSED_L2)

@@ -2,9 +2,10 @@
 /* Handler of protocols without a handler of their own, and of IPv6 "no next header". */
 #include "tcctl/l4.h"
 
-SEC("tc")
-int other_l4(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	tcctl_l4_begin(skb, TCCTL_L4_OTHER);
+	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_OTHER);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(other_l4, run, TCCTL_PARSED_L3)

@@ -4,13 +4,12 @@
 #define TCCTL_WANT_JT_L3
 #include "tcctl/l3.h"
 
-SEC("tc")
-int pppoe(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
 	struct tcctl_parse p = {};
 	int reason;
 
-	tcctl_l3_begin(skb, TCCTL_L3_PPPOE);
+	tcctl_count(skb, TCCTL_CNT_L3 + TCCTL_L3_PPPOE);
 	p.l3 = tcctl_l3(skb);
 	reason = tcctl_parse_pppoe(skb, &p);
 	if (reason)
@@ -25,3 +24,5 @@ int pppoe(struct __sk_buff *skb)
 	}
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(pppoe, run, TCCTL_PARSED_L2)

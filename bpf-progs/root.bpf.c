@@ -12,11 +12,11 @@ SEC("tc")
 int root(struct __sk_buff *skb)
 {
 	/* cls_bpf presets tc_classid from the filter's classid: a constant per hook that costs nothing. */
-	__u32 hook = skb->tc_classid & 0xffff, key = 0;
-	const struct tcctl_ctl *c = bpf_map_lookup_elem(&ctl, &key);
+	__u32 hook = skb->tc_classid & 0xffff;
+	const struct tcctl_ctl *c = bpf_map_lookup_elem(&ctl, (const void *)&tcctl_key[0]);
 	__u32 generation = c ? c->generation & 0xff : 0;
 
-	tcctl_count_id(TCCTL_CHUNK_HOOKS * TCCTL_CHUNK + (hook >> TCCTL_HOOK_INDEX_SHIFT), tcctl_size(skb));
+	tcctl_count_id(skb, TCCTL_CHUNK_HOOKS * TCCTL_CHUNK + (hook >> TCCTL_HOOK_INDEX_SHIFT));
 	tcctl_cb_set(skb, TCCTL_CB_GUARD, TCCTL_CB_MAGIC << 24 | generation << 16 | hook);
 	tcctl_cb_set(skb, TCCTL_CB_OFFSETS, 0);
 	tcctl_cb_set(skb, TCCTL_CB_PROTO, 0);

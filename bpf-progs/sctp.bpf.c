@@ -2,10 +2,11 @@
 /* Handler of SCTP: ports. */
 #include "tcctl/l4.h"
 
-SEC("tc")
-int sctp(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	tcctl_l4_begin(skb, TCCTL_L4_SCTP);
+	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_SCTP);
 	tcctl_l4_ports(skb);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(sctp, run, TCCTL_PARSED_L3)

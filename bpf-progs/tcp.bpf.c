@@ -2,10 +2,11 @@
 /* Handler of TCP: ports. */
 #include "tcctl/l4.h"
 
-SEC("tc")
-int tcp(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
-	tcctl_l4_begin(skb, TCCTL_L4_TCP);
+	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_TCP);
 	tcctl_l4_ports(skb);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(tcp, run, TCCTL_PARSED_L3)

@@ -22,12 +22,11 @@
 		}                                                                      \
 	} while (0)
 
-SEC("tc")
-int udp(struct __sk_buff *skb)
+static __always_inline int run(struct __sk_buff *skb)
 {
 	__u32 dport, slot;
 
-	tcctl_l4_begin(skb, TCCTL_L4_UDP);
+	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_UDP);
 	if (tcctl_unlikely(!tcctl_l4_ports(skb)))
 		return tcctl_handled(skb);
 	dport = tcctl_dport(skb);
@@ -55,3 +54,5 @@ empty:
 	tcctl_count(skb, TCCTL_CNT_EMPTY_UDP + slot);
 	return tcctl_handled(skb);
 }
+
+TCCTL_PROGRAM(udp, run, TCCTL_PARSED_L3)

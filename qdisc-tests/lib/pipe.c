@@ -87,6 +87,7 @@ static int fill(struct pipe *p, unsigned int stages, const char *entry)
 
 int pipe_open(struct pipe *p, const struct tcctl_cfg *cfg, unsigned int stages, const char *entry)
 {
+	struct bpf_program *classify;
 	struct bpf_map *map;
 	int err;
 
@@ -101,6 +102,9 @@ int pipe_open(struct pipe *p, const struct tcctl_cfg *cfg, unsigned int stages, 
 		return -errno;
 	bpf_object__for_each_map(map, p->skel->obj)
 		bpf_map__set_pin_path(map, NULL);
+	classify = bpf_object__find_program_by_name(p->skel->obj, "classify");
+	if (classify && !(stages & PIPE_CLASSIFY)) /* by far the longest to verify */
+		bpf_program__set_autoload(classify, false);
 	if (cfg)
 		memcpy((void *)&p->skel->rodata->cfg, cfg, sizeof(*cfg));
 	err = pipeline__load(p->skel);

@@ -34,102 +34,117 @@ static __always_inline __u32 tcctl_forget(struct __sk_buff *skb, __u32 value)
 	return v;
 }
 
-struct tcctl_size {
-	__u32 segments;
-	__u64 bytes;
-};
-
-/* Length of all headers of a GSO packet, 0 when it cannot be told. Reads from the network header on, which the
- * kernel has set for every GSO packet, so it needs no context and works on every kind of device. */
-static __always_inline __u32 tcctl_gso_headers(struct __sk_buff *skb)
+/*
+ * Add a GSO packet. Off the hot path, and it must stay off its registers too: locals are volatile, so that they live
+ * on the stack here instead of pushing the hot path's values there.
+ *
+ * The header length is read from the network header on, which the kernel has set for every GSO packet, so this
+ * needs no context and works on every kind of device.
+ */
+static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct tcctl_counter *c)
 {
-	__u32 hlen, total, l4 = 0;
-	__u8 ip[20], proto, doff;
+	volatile __u32 headers = 0, l4_at, segs;
+	__u32 total = 0, proto = 0;
+	__u8 ip[20], doff;
 
-	if (bpf_skb_load_bytes_relative(skb, 0, ip, sizeof(ip), BPF_HDR_START_NET))
-		return 0;
-	if (ip[0] >> 4 == 4) {
-		hlen = (ip[0] & 15) * 4;
-		total = TCCTL_BE16(ip + 2);
-		proto = ip[9];
-	} else if (ip[0] >> 4 == 6) {
-		hlen = 40;
-		total = TCCTL_BE16(ip + 4);
-		if (total)
-			total += 40;
-		proto = ip[6];
-	} else {
-		return 0;
+	if (!bpf_skb_load_bytes_relative(skb, 0, ip, sizeof(ip), BPF_HDR_START_NET)) {
+		l4_at = 0;
+		if (ip[0] >> 4 == 4) {
+			l4_at = (ip[0] & 15) * 4;
+			total = TCCTL_BE16(ip + 2);
+			proto = ip[9];
+			asm volatile("" : "+r"(proto)); /* keeps both reads at constant offsets */
+		} else if (ip[0] >> 4 == 6) {
+			l4_at = 40;
+			total = TCCTL_BE16(ip + 4);
+			if (total)
+				total += 40;
+			proto = ip[6];
+		}
+		if (l4_at && total && total <= skb->len) { /* total is 0 above 64 KiB */
+			headers = skb->len - total + l4_at;
+			if (proto == 17)
+				headers += 8;
+			else if (proto == 132)
+				headers += 12;
+			else if (proto == 6 &&
+				 !bpf_skb_load_bytes_relative(skb, l4_at + 12, &doff, 1, BPF_HDR_START_NET))
+				headers += (doff >> 4) * 4;
+		}
 	}
-	if (!total || total > skb->len) /* 0: more than 64 KiB */
-		return 0;
-	if (proto == 6 && !bpf_skb_load_bytes_relative(skb, hlen + 12, &doff, 1, BPF_HDR_START_NET))
-		l4 = (doff >> 4) * 4;
-	else if (proto == 17)
-		l4 = 8;
-	else if (proto == 132)
-		l4 = 12;
-	return skb->len - total + hlen + l4;
-}
-
-static __always_inline struct tcctl_size tcctl_size(struct __sk_buff *skb)
-{
-	struct tcctl_size size = { 1, skb->len };
-	__u32 gso = skb->gso_size, segs, headers;
-
-	if (tcctl_likely(!gso))
-		return size;
+	headers = tcctl_forget(skb, headers);
 	segs = skb->gso_segs;
-	headers = tcctl_forget(skb, tcctl_gso_headers(skb));
-	if (!segs) /* from a guest or a tap that did not say */
-		segs = (skb->len - headers + gso - 1) / gso;
+	if (!segs && skb->gso_size) /* from a guest or a tap that did not say */
+		segs = (skb->len - headers + skb->gso_size - 1) / skb->gso_size;
 	segs = tcctl_forget(skb, segs);
 	/* What does not fit in the segments must be header: inner headers of a tunnel, extension headers. */
-	if ((__u64)segs * gso + headers < skb->len)
-		headers = skb->len - segs * gso;
-	if (segs > 1) {
-		size.segments = segs;
-		size.bytes += (__u64)(segs - 1) * headers;
-	}
-	return size;
+	if ((__u64)segs * skb->gso_size + headers < skb->len)
+		headers = skb->len - segs * skb->gso_size;
+	if (!segs)
+		segs = 1;
+	c->segments += segs;
+	c->bytes += skb->len + (__u64)(segs - 1) * headers;
 }
 
-static __always_inline void tcctl_counter_add(struct tcctl_counter *c, struct tcctl_size size)
+/* Count a packet. */
+static __always_inline void tcctl_counter_add(struct __sk_buff *skb, struct tcctl_counter *c)
 {
 	c->packets++;
-	c->segments += size.segments;
-	c->bytes += size.bytes;
+	if (tcctl_likely(!skb->gso_size)) {
+		c->segments++;
+		c->bytes += skb->len;
+	} else {
+		tcctl_counter_add_gso(skb, c);
+	}
 }
+
+/*
+ * Keys of the fixed counters. A key on the stack costs a speculation barrier (some 10 ns) in a program that was
+ * loaded without CAP_PERFMON; a key in read-only data costs nothing.
+ */
+#define TCCTL_KEYS4(n) (n), (n) + 1, (n) + 2, (n) + 3
+#define TCCTL_KEYS16(n) TCCTL_KEYS4(n), TCCTL_KEYS4((n) + 4), TCCTL_KEYS4((n) + 8), TCCTL_KEYS4((n) + 12)
+#define TCCTL_KEYS64(n) TCCTL_KEYS16(n), TCCTL_KEYS16((n) + 16), TCCTL_KEYS16((n) + 32), TCCTL_KEYS16((n) + 48)
+const volatile __u32 tcctl_key[] __weak = {
+	TCCTL_KEYS64(0),   TCCTL_KEYS64(64),  TCCTL_KEYS64(128),
+	TCCTL_KEYS64(192), TCCTL_KEYS64(256), TCCTL_KEYS16(320), TCCTL_KEYS16(336),
+};
+_Static_assert(sizeof(tcctl_key) == 4 * TCCTL_CNT_FIXED_MAX, "a key for each fixed counter");
 
 /* Count under a fixed counter (enum tcctl_fixed_counter). */
-static __always_inline void tcctl_count_size(__u32 id, struct tcctl_size size)
-{
-	struct tcctl_counter *c = bpf_map_lookup_elem(&counters_fixed, &id);
-
-	if (tcctl_likely(c))
-		tcctl_counter_add(c, size);
-}
-
 static __always_inline void tcctl_count(struct __sk_buff *skb, __u32 id)
 {
-	tcctl_count_size(id, tcctl_size(skb));
+	struct tcctl_counter *c;
+
+	if (__builtin_constant_p(id))
+		c = bpf_map_lookup_elem(&counters_fixed, (const void *)&tcctl_key[id]);
+	else
+		c = bpf_map_lookup_elem(&counters_fixed, &id);
+	if (tcctl_likely(c))
+		tcctl_counter_add(skb, c);
 }
 
 #ifdef TCCTL_WANT_COUNTERS
 /* Count under a counter id of a hook or a rule: chunk * TCCTL_CHUNK + index. A chunk that is not there is
- * not an error: stock tc makes none. */
-static __always_inline void tcctl_count_id(__u32 id, struct tcctl_size size)
+ * not an error: stock tc makes none. The first hooks' chunk has a key in read-only data, see above. */
+static __always_inline void tcctl_count_id(struct __sk_buff *skb, __u32 id)
 {
-	__u32 chunk = id / TCCTL_CHUNK, index = id % TCCTL_CHUNK;
+	__u32 index = id % TCCTL_CHUNK;
 	struct tcctl_counter *c;
 	void *map;
 
-	map = bpf_map_lookup_elem(&counters, &chunk);
+	if (id / TCCTL_CHUNK == TCCTL_CHUNK_HOOKS) {
+		map = bpf_map_lookup_elem(&counters, (const void *)&tcctl_key[TCCTL_CHUNK_HOOKS]);
+	} else {
+		__u32 chunk = id / TCCTL_CHUNK;
+
+		map = bpf_map_lookup_elem(&counters, &chunk);
+	}
 	if (!map)
 		return;
 	c = bpf_map_lookup_elem(map, &index);
 	if (tcctl_likely(c))
-		tcctl_counter_add(c, size);
+		tcctl_counter_add(skb, c);
 }
 #endif
 

@@ -335,28 +335,45 @@ static __always_inline int tcctl_handled(struct __sk_buff *skb)
 
 /* --- beginning ----------------------------------------------------------------------------------------- */
 
+/*
+ * A whole program: `run(skb)`, after the context was worked out up to `parsed` (enum tcctl_parsed) where no root
+ * ran. The code of run() is there twice, so that the path alone, which is long, takes no registers from the
+ * path in a pipeline: what it would spill to the stack costs a speculation barrier without CAP_PERFMON.
+ */
+#define TCCTL_PROGRAM(name, run, parsed)                             \
+	SEC("tc") int name(struct __sk_buff *skb)                    \
+	{                                                            \
+		if (tcctl_unlikely(!tcctl_has_context(skb))) {       \
+			struct __sk_buff *own = skb;                 \
+			asm volatile("" : "+r"(own));                \
+			tcctl_alone(own, parsed);                    \
+			return run(own);                             \
+		}                                                    \
+		return run(skb);                                     \
+	}
+
 /* Begin a stage: count it; where no root ran (a program attached alone), work the context out. */
-#define tcctl_stage_begin(skb)                                               \
-	({                                                                   \
-		if (tcctl_unlikely(!tcctl_has_context(skb)))                 \
-			tcctl_alone(skb, TCCTL_PARSED_L4);                   \
-		tcctl_count(skb, TCCTL_CNT_STAGE + tcctl_slot);              \
+#define tcctl_stage_begin(skb)                                       \
+	({                                                           \
+		if (tcctl_unlikely(!tcctl_has_context(skb)))         \
+			tcctl_alone(skb, TCCTL_PARSED_L4);           \
+		tcctl_count(skb, TCCTL_CNT_STAGE + tcctl_slot);      \
 	})
 
 /* The same for a stage that has nothing to do alone: the context is left empty, with class `keep`. */
-#define tcctl_stage_begin_of(skb, slot)                                      \
-	({                                                                   \
-		if (tcctl_unlikely(!tcctl_has_context(skb)))                 \
-			tcctl_alone(skb, TCCTL_PARSED_NOTHING);              \
-		tcctl_count(skb, TCCTL_CNT_STAGE + (slot));                  \
+#define tcctl_stage_begin_of(skb, slot)                              \
+	({                                                           \
+		if (tcctl_unlikely(!tcctl_has_context(skb)))         \
+			tcctl_alone(skb, TCCTL_PARSED_NOTHING);      \
+		tcctl_count(skb, TCCTL_CNT_STAGE + (slot));          \
 	})
 
 /* Begin a handler of a UDP port: the same with the counter of its slot in jt_udp. */
-#define tcctl_udp_begin(skb)                                                 \
-	({                                                                   \
-		if (tcctl_unlikely(!tcctl_has_context(skb)))                 \
-			tcctl_alone(skb, TCCTL_PARSED_L4);                   \
-		tcctl_count(skb, TCCTL_CNT_UDP + tcctl_slot);                \
+#define tcctl_udp_begin(skb)                                         \
+	({                                                           \
+		if (tcctl_unlikely(!tcctl_has_context(skb)))         \
+			tcctl_alone(skb, TCCTL_PARSED_L4);           \
+		tcctl_count(skb, TCCTL_CNT_UDP + tcctl_slot);        \
 	})
 
 #endif

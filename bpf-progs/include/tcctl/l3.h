@@ -6,20 +6,12 @@
 #define TCCTL_WANT_JT_L4
 #include "tcctl/handler.h"
 
-/* Begin an L3 handler: alone, work out L2 first. */
-static __always_inline void tcctl_l3_begin(struct __sk_buff *skb, __u32 slot)
-{
-	if (tcctl_unlikely(!tcctl_has_context(skb)))
-		tcctl_alone(skb, TCCTL_PARSED_L2);
-	tcctl_count(skb, TCCTL_CNT_L3 + slot);
-}
-
 /* No L4 header to hand on: count why, leave the offset out of the context. */
 static __always_inline int tcctl_without_l4(struct __sk_buff *skb, struct tcctl_parse *p, __u32 reason)
 {
 	tcctl_count(skb, TCCTL_CNT_REASON + reason);
 	p->l4 = 0;
-	tcctl_context_write(skb, p);
+	tcctl_context_add(skb, p);
 	return tcctl_handled(skb);
 }
 
@@ -36,12 +28,12 @@ static __always_inline int tcctl_dispatch_l4(struct __sk_buff *skb, struct tcctl
 	__u32 slot;
 
 	if (tcctl_unlikely(!p->l4)) { /* a later fragment */
-		tcctl_context_write(skb, p);
+		tcctl_context_add(skb, p);
 		return tcctl_handled(skb);
 	}
 	if (tcctl_unlikely(p->l4_len < tcctl_l4_min(p->proto)))
 		return tcctl_without_l4(skb, p, TCCTL_R_TRUNC_L4);
-	tcctl_context_write(skb, p);
+	tcctl_context_add(skb, p);
 	switch (p->proto) {
 		TCCTL_L4_CASE(TCCTL_IP_TCP, TCCTL_L4_TCP);
 		TCCTL_L4_CASE(TCCTL_IP_UDP, TCCTL_L4_UDP);

@@ -5,14 +5,6 @@
 
 #include "tcctl/handler.h"
 
-/* Begin an L4 handler: alone, work out L2 and L3 first. */
-static __always_inline void tcctl_l4_begin(struct __sk_buff *skb, __u32 slot)
-{
-	if (tcctl_unlikely(!tcctl_has_context(skb)))
-		tcctl_alone(skb, TCCTL_PARSED_L3);
-	tcctl_count(skb, TCCTL_CNT_L4 + slot);
-}
-
 /* The L4 header cannot be read after all (no memory to make it linear): go on without. */
 static __always_inline void tcctl_lost_l4(struct __sk_buff *skb)
 {

@@ -74,26 +74,34 @@ static __always_inline bool tcctl_is_vlan(__u32 ethertype)
  * or the stack on ingress, by a VLAN device on egress. The type is the frame's, not skb->protocol: with a
  * tag in metadata skb->protocol may be the tag's or the inner one, depending on who sent the packet.
  */
-static __always_inline int tcctl_parse_eth(struct __sk_buff *skb, struct tcctl_parse *p)
+static __always_inline int tcctl_parse_eth_header(struct __sk_buff *skb, struct tcctl_parse *p)
 {
 	const __u8 *h = tcctl_data_at(skb, 0);
-	__u16 type;
-	__u32 tag;
 
 	p->flags = TCCTL_F_L2;
 	p->tci = 0;
 	p->l3 = 14;
-	if (tcctl_likely(h + 14 <= tcctl_data_end(skb)))
-		type = *(const __u16 *)(h + 12);
-	else if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)))
-		return TCCTL_R_TRUNC_L2;
-	p->ethertype = bpf_ntohs(type);
+	if (tcctl_likely(h + 14 <= tcctl_data_end(skb))) {
+		p->ethertype = bpf_ntohs(*(const __u16 *)(h + 12));
+	} else {
+		__u16 type; /* apart: a variable whose address is taken lives on the stack */
+
+		if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)))
+			return TCCTL_R_TRUNC_L2;
+		p->ethertype = bpf_ntohs(type);
+	}
 	if (skb->vlan_present) {
 		p->tci = skb->vlan_tci & 0xffff;
 		p->flags |= TCCTL_F_VLAN;
 	}
-	if (tcctl_likely(!tcctl_is_vlan(p->ethertype)))
-		return TCCTL_R_NONE;
+	return TCCTL_R_NONE;
+}
+
+/* Tags in the frame; p->ethertype is the first one's. */
+static __always_inline int tcctl_parse_vlan(struct __sk_buff *skb, struct tcctl_parse *p)
+{
+	__u32 tag;
+
 	for (int i = 0; i < TCCTL_VLAN_MAX; i++) {
 		if (!tcctl_read_slow(skb, p->l3, &tag, 1))
 			return TCCTL_R_TRUNC_L2;
@@ -348,7 +356,9 @@ static __always_inline int tcctl_parse(struct __sk_buff *skb, enum tcctl_parsed 
 	__u32 reason = TCCTL_R_NONE;
 
 	if (tcctl_guess_eth(skb)) {
-		reason = tcctl_parse_eth(skb, p);
+		reason = tcctl_parse_eth_header(skb, p);
+		if (!reason && tcctl_is_vlan(p->ethertype))
+			reason = tcctl_parse_vlan(skb, p);
 	} else {
 		p->ethertype = bpf_ntohs(skb->protocol);
 		p->l3 = 0;
@@ -376,6 +386,13 @@ static __always_inline int tcctl_parse(struct __sk_buff *skb, enum tcctl_parsed 
 	reason = tcctl_parse_l4(skb, p);
 	tcctl_parse_forget(skb, p);
 	return tcctl_forget(skb, reason);
+}
+
+/* The L3 step's part of a context whose L2 part is there already. */
+static __always_inline void tcctl_context_add(struct __sk_buff *skb, const struct tcctl_parse *p)
+{
+	tcctl_set_offsets(skb, p->l3, p->l4);
+	tcctl_cb_set(skb, TCCTL_CB_PROTO, tcctl_cb(skb, TCCTL_CB_PROTO) | p->flags << 8 | p->proto);
 }
 
 static __always_inline void tcctl_context_write(struct __sk_buff *skb, const struct tcctl_parse *p)
