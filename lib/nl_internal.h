@@ -37,10 +37,14 @@ struct nl_collector {
 /* The request in nl->tx (made by nl_request()) as a dump: all parts, from one uninterrupted read. */
 int nl_dump(struct nl *nl, struct nlmsghdr *request, const struct nl_collector *collector, void *out);
 
-/* mnl_nlmsg_ok() of libmnl 1.0.4 compares as int: a length of 2 GiB and more passes it. */
+/*
+ * mnl_nlmsg_ok() of libmnl 1.0.4 compares as int: a length of 2 GiB and more passes it. And its attribute walk goes
+ * on to the padded end of a message, which has to be in the datagram, too; the kernel pads always.
+ */
 static inline bool nl_message_ok(const struct nlmsghdr *nlh, int left)
 {
-	return left >= (int)sizeof(*nlh) && nlh->nlmsg_len <= (uint32_t)left && mnl_nlmsg_ok(nlh, left);
+	return left >= (int)sizeof(*nlh) && nlh->nlmsg_len <= (uint32_t)left &&
+	       MNL_ALIGN(nlh->nlmsg_len) <= (uint32_t)left && mnl_nlmsg_ok(nlh, left);
 }
 
 /* Begin a request at `at` (inside nl->tx): netlink header, next sequence number. */
