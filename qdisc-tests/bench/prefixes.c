@@ -376,7 +376,8 @@ int main(void)
 			job->n = sizes[s];
 			err = job_prepare(job);
 			if (err)
-				bench_skip(bench_text("prefix.%s.%zu", mixes[m].id, sizes[s]), "cannot be set up: %s", strerror(-err));
+				bench_skip(bench_text("prefix.%s.%zu", mixes[m].id, sizes[s]), "cannot be set up: %s: %s",
+					   strerror(-err), ruleset_error());
 			else
 				n_jobs++;
 		}

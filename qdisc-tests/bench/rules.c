@@ -352,8 +352,8 @@ int main(int argc, char **argv)
 			job->n = sizes[s];
 			err = job_prepare(job);
 			if (err)
-				bench_skip(bench_text("rules.%s.%zu", rulegen_mix_names[mix], sizes[s]), "cannot be set up: %s",
-					   strerror(-err));
+				bench_skip(bench_text("rules.%s.%zu", rulegen_mix_names[mix], sizes[s]), "cannot be set up: %s: %s",
+					   strerror(-err), ruleset_error());
 			else
 				job_report_tables(&jobs[n_jobs++]);
 		}

@@ -18,13 +18,19 @@ uint32_t ruleset_counter(size_t i)
 	return (uint32_t)(TCCTL_CHUNK_RULES * TCCTL_CHUNK + i);
 }
 
+static char last_error[512];
+
+const char *ruleset_error(void)
+{
+	return last_error;
+}
+
 static void explain(const struct tcctl_diags *diags)
 {
 	for (size_t i = 0; i < diags->n && i < 5; i++) {
-		char *text = diag_format(&diags->items[i]);
-
-		fprintf(stderr, "bench: %s\n", text ? text : "?");
-		free(text);
+		fprintf(stderr, "bench: %s\n", diags->items[i].message);
+		if (!i)
+			snprintf(last_error, sizeof(last_error), "%s", diags->items[i].message);
 	}
 }
 

@@ -28,6 +28,9 @@ int ruleset_compile(const struct spec *spec, struct ruleset *ret);
 /* Make it the one that a pipeline uses, in half 0 or 1 of its arenas (chosen by the generation). */
 int ruleset_use(const struct ruleset *r, struct pipe *pipe, uint32_t half);
 
+/* What the last load or compile that failed had to say; "" when nothing. */
+const char *ruleset_error(void);
+
 /* Counter id of rule `i`. */
 uint32_t ruleset_counter(size_t i);
 
