@@ -579,45 +579,57 @@ int generation_load(struct pipeline *p, const struct pipeline_want *want, const 
 
 /* --- pins of the tables ---------------------------------------------------------------------------------- */
 
-int generation_pin_new(const struct pipeline *p, const struct generation *g)
+static int pin_beside(int dir_fd, const char *map, int fd)
+{
+	char name[20];
+	int err;
+
+	snprintf(name, sizeof(name), "~%s", map);
+	err = pin_remove(dir_fd, name);
+	return err ? err : pin_put(dir_fd, name, fd);
+}
+
+static int pin_into_place(int dir_fd, const char *map)
+{
+	char name[20];
+	int err;
+
+	snprintf(name, sizeof(name), "~%s", map);
+	err = pin_rename(dir_fd, name, map);
+	return err == -ENOENT ? 0 : err; /* done by the run that was cut short */
+}
+
+static void pin_forget(int dir_fd, const char *map)
 {
 	char name[20];
 
-	for (int i = 0; i < STATE_JT_MAX; i++) {
-		int err;
+	snprintf(name, sizeof(name), "~%s", map);
+	pin_remove(dir_fd, name);
+}
 
-		snprintf(name, sizeof(name), "~%s", table_maps[i]);
-		err = pin_remove(p->globals_fd, name);
-		if (!err)
-			err = pin_put(p->globals_fd, name, g->tables[i]);
-		if (err) {
-			generation_pin_drop(p);
-			return err;
-		}
-	}
-	return 0;
+int generation_pin_new(const struct pipeline *p, const struct generation *g)
+{
+	int err = pin_beside(p->dir_fd, "entry", g->entry_fd);
+
+	for (int i = 0; i < STATE_JT_MAX && !err; i++)
+		err = pin_beside(p->globals_fd, table_maps[i], g->tables[i]);
+	if (err)
+		generation_pin_drop(p);
+	return err;
 }
 
 int generation_pin_commit(const struct pipeline *p)
 {
-	char name[20];
 	int err = 0;
 
-	for (int i = 0; i < STATE_JT_MAX && !err; i++) {
-		snprintf(name, sizeof(name), "~%s", table_maps[i]);
-		err = pin_rename(p->globals_fd, name, table_maps[i]);
-		if (err == -ENOENT) /* done by the run that was cut short */
-			err = 0;
-	}
-	return err;
+	for (int i = 0; i < STATE_JT_MAX && !err; i++)
+		err = pin_into_place(p->globals_fd, table_maps[i]);
+	return err ? err : pin_into_place(p->dir_fd, "entry");
 }
 
 void generation_pin_drop(const struct pipeline *p)
 {
-	char name[20];
-
-	for (int i = 0; i < STATE_JT_MAX; i++) {
-		snprintf(name, sizeof(name), "~%s", table_maps[i]);
-		pin_remove(p->globals_fd, name);
-	}
+	for (int i = 0; i < STATE_JT_MAX; i++)
+		pin_forget(p->globals_fd, table_maps[i]);
+	pin_forget(p->dir_fd, "entry");
 }

@@ -3,6 +3,7 @@
  * A pipeline in the kernel, and its generations.
  *
  *   p<N>/root               the program that filters run, attached for good
+ *   p<N>/entry              entry of the running generation: to put it back if a change must be undone
  *   p<N>/c<i>               counter chunks
  *   p<N>/tc/globals/<map>   lasting maps: counters, arenas, ctl, jt_root, …
  *   p<N>/tc/globals/jt_…    jump tables of the running generation: must stay pinned, for the kernel empties a
@@ -82,7 +83,7 @@ int generation_load(struct pipeline *p, const struct pipeline_want *want, const 
 		    struct tcctl_diags *diags, struct generation *ret);
 void generation_done(struct generation *g);
 
-/* Pin the tables of a generation beside those of the running one. */
+/* Pin the tables and the entry of a generation beside those of the running one. */
 int generation_pin_new(const struct pipeline *p, const struct generation *g);
 /* The new tables take the place of the old ones; the caller has switched and waited. 0 if there are none. */
 int generation_pin_commit(const struct pipeline *p);

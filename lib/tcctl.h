@@ -120,6 +120,7 @@ struct tcctl_open_options {
 	int netns_fd;	   /* > 0: an open namespace instead of a name; stays the caller's */
 	const char *bpffs; /* NULL: /sys/fs/bpf */
 	unsigned int lock_ms; /* how long a writer waits for another one; 0: 5000 */
+	unsigned int prio; /* preference of filters that are new; 0: 31744. Those that are attached keep theirs */
 };
 
 /* Needs CAP_SYS_ADMIN to enter another namespace and to mount a bpffs that is not there, else nothing: what
@@ -136,7 +137,7 @@ TCCTL_PUBLIC void tcctl_owners_free(char **names, size_t n);
 
 struct tcctl_plan;
 
-/* What a step does. The order of a plan's steps is the order in which they are reported, by device. */
+/* What a step does. Steps are listed for reading: what is loaded first, then by device. */
 enum tcctl_step_kind {
 	TCCTL_STEP_PIPELINE_ADD,     /* load a pipeline: programs, tables, rules */
 	TCCTL_STEP_PIPELINE_SWAP,    /* new programs behind the same hooks: one slot write */

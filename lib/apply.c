@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+/* plan, apply, remove: the flow for one owner, as far as each goes. */
+#include <errno.h>
+#include <string.h>
+
+#include "diag.h"
+#include "record.h"
+#include "session.h"
+#include "tx.h"
+#include "util.h"
+
+int tcctl_plan(struct tcctl *t, struct tcctl_config *config, struct tcctl_diags *diags, struct tcctl_plan **ret_plan)
+{
+	struct session s;
+	int err;
+
+	err = session_begin(&s, t, config->spec, config->spec->name, false, diags);
+	if (!err)
+		*ret_plan = TAKE_PTR(s.plan);
+	session_done(&s);
+	return err;
+}
+
+int tcctl_apply(struct tcctl *t, struct tcctl_config *config, const struct tcctl_apply_options *options,
+		struct tcctl_diags *diags, struct tcctl_plan **ret_plan, struct tcctl_result *ret_result)
+{
+	struct tcctl_result result = { .sz = sizeof(result) };
+	struct tcctl_apply_options o;
+	double start = tx_now();
+	struct session s;
+	int err;
+
+	err = record_options(&o, sizeof(o), options);
+	if (err)
+		return err;
+	err = session_begin(&s, t, config->spec, config->spec->name, true, diags);
+	if (!err && s.plan->n_steps) {
+		err = tx_run(&s, &result);
+	} else if (!err) {
+		result.hooks = s.want.n_hooks;
+		result.pipelines = s.want.n_pipelines;
+	}
+	if (!err) {
+		result.seconds = tx_now() - start;
+		if (ret_result)
+			err = record_put(ret_result, &result, sizeof(result));
+		if (ret_plan)
+			*ret_plan = TAKE_PTR(s.plan);
+	}
+	session_done(&s);
+	return err;
+}
+
+static int remove_one(struct tcctl *t, const char *owner, struct tcctl_diags *diags, struct tcctl_result *sum)
+{
+	struct tcctl_result r = {};
+	struct session s;
+	int err;
+
+	err = session_begin(&s, t, NULL, owner, true, diags);
+	if (!err && (s.has_state || s.plan->n_steps))
+		err = tx_run(&s, &r);
+	session_done(&s);
+	sum->changed |= r.changed;
+	sum->hooks_removed += r.hooks_removed;
+	sum->pipelines_removed += r.pipelines_removed;
+	return err;
+}
+
+int tcctl_remove(struct tcctl *t, const char *name, struct tcctl_diags *diags, struct tcctl_result *ret_result)
+{
+	struct tcctl_result sum = { .sz = sizeof(sum) };
+	double start = tx_now();
+	char **owners = NULL;
+	size_t n = 0;
+	int err = 0;
+
+	if (name) {
+		err = remove_one(t, name, diags, &sum);
+	} else {
+		err = tcctl_owners(t, diags, &owners, &n);
+		for (size_t i = 0; i < n && !err; i++)
+			err = remove_one(t, owners[i], diags, &sum);
+		tcctl_owners_free(owners, n);
+	}
+	sum.seconds = tx_now() - start;
+	if (!err && ret_result)
+		err = record_put(ret_result, &sum, sizeof(sum));
+	return err;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+/* A configuration as the public header shows it. */
+#include <errno.h>
+#include <string.h>
+
+#include "context.h"
+#include "diag.h"
+#include "record.h"
+#include "rules.h"
+#include "util.h"
+
+static int config_wrap(struct spec *spec, struct tcctl_config **ret)
+{
+	struct tcctl_config *config = calloc(1, sizeof(*config));
+
+	if (!config) {
+		spec_free(spec);
+		return -ENOMEM;
+	}
+	config->spec = spec;
+	*ret = config;
+	return 0;
+}
+
+int tcctl_config_load(const char *const *paths, size_t n_paths, const struct tcctl_config_options *options,
+		      struct tcctl_diags *diags, struct tcctl_config **ret_config)
+{
+	struct tcctl_config_options o;
+	struct spec_options so;
+	struct spec *spec;
+	int err;
+
+	err = record_options(&o, sizeof(o), options);
+	if (err)
+		return err;
+	so = (struct spec_options){ .base = o.base };
+	err = spec_load(paths, n_paths, &so, diags, &spec);
+	return err ? err : config_wrap(spec, ret_config);
+}
+
+int tcctl_config_parse(const char *text, size_t len, const char *file, const struct tcctl_config_options *options,
+		       struct tcctl_diags *diags, struct tcctl_config **ret_config)
+{
+	struct tcctl_config_options o;
+	struct spec_options so;
+	struct spec *spec;
+	int err;
+
+	err = record_options(&o, sizeof(o), options);
+	if (err)
+		return err;
+	so = (struct spec_options){ .base = o.base };
+	err = spec_parse(text, len, file, &so, diags, &spec);
+	return err ? err : config_wrap(spec, ret_config);
+}
+
+void tcctl_config_free(struct tcctl_config *config)
+{
+	if (!config)
+		return;
+	spec_free(config->spec);
+	free(config->stats);
+	free(config);
+}
+
+const char *tcctl_config_name(const struct tcctl_config *config)
+{
+	return config->spec->name;
+}
+
+int tcctl_config_emit(const struct tcctl_config *config, char **ret_text, size_t *ret_len)
+{
+	return spec_emit(config->spec, ret_text, ret_len);
+}
+
+/* The kernel keeps only the minor number of a classid that it finds under verdict OK, and nothing of a priority across
+ * IPv4 forwarding: say so where it is configured. */
+static void check_tags(const struct spec *spec, struct tcctl_diags *diags)
+{
+	for (size_t i = 0; i < spec->n_interfaces; i++) {
+		const struct spec_interface *iface = &spec->interfaces[i];
+
+		for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX; dir++) {
+			const struct spec_hook *h = &iface->hook[dir];
+			const struct spec_ruleset *set;
+			uint32_t flags = 0;
+
+			if (!h->enabled || h->ruleset == SPEC_NONE || h->mode == SPEC_MODE_OBSERVE)
+				continue;
+			set = &spec->rulesets[h->ruleset];
+			for (size_t r = 0; r < set->n_rules; r++)
+				flags |= spec->classes[set->rules[r].class].flags;
+			if (dir == SPEC_INGRESS && (flags & TCCTL_C_PRIORITY))
+				diag_device(diag_hint(diag_warning(diags, &iface->loc,
+								   "priority and classid that rule set '%s' writes at ingress "
+								   "are lost when IPv4 packets are forwarded",
+								   set->name),
+						      "write them at the egress of the interface that sends, or use mark"),
+					    "%s ingress", iface->key);
+			if (dir == SPEC_INGRESS && (flags & TCCTL_C_QUEUE))
+				diag_device(diag_hint(diag_warning(diags, &iface->loc,
+								   "the queue that rule set '%s' writes at ingress is "
+								   "chosen again on sending",
+								   set->name),
+						      "write it at the egress of the interface that sends"),
+					    "%s ingress", iface->key);
+		}
+	}
+}
+
+int tcctl_config_check(struct tcctl_config *config, struct tcctl_diags *diags)
+{
+	const struct spec *spec = config->spec;
+	struct rules_stats *stats = calloc(spec->n_rulesets + 1, sizeof(*stats));
+	int err = 0;
+
+	if (!stats)
+		return -ENOMEM;
+	for (size_t i = 0; i < spec->n_rulesets; i++) {
+		const struct spec_ruleset *set = &spec->rulesets[i];
+		uint32_t *ids = calloc(set->n_rules + 1, sizeof(*ids));
+		struct rules_arena arena;
+		int e;
+
+		if (!ids) {
+			err = -ENOMEM;
+			break;
+		}
+		e = rules_check(spec, set, diags);
+		if (!e)
+			e = rules_compile(spec, set, ids, NULL, diags, &arena, &stats[i]);
+		if (!e)
+			rules_arena_done(&arena);
+		else
+			err = e;
+		free(ids);
+	}
+	check_tags(spec, diags);
+	free(config->stats);
+	config->stats = stats;
+	return err;
+}
+
+size_t tcctl_config_ruleset_count(const struct tcctl_config *config)
+{
+	return config->spec->n_rulesets;
+}
+
+int tcctl_config_ruleset_get(const struct tcctl_config *config, size_t i, struct tcctl_ruleset *ret)
+{
+	struct tcctl_ruleset r = { .sz = sizeof(r) };
+
+	if (i >= config->spec->n_rulesets)
+		return -ENOENT;
+	r.name = config->spec->rulesets[i].name;
+	r.rules = config->spec->rulesets[i].n_rules;
+	if (config->stats) {
+		r.bytes = config->stats[i].bytes;
+		r.counters = config->stats[i].counters;
+		r.depth_max = config->stats[i].depth_max;
+		r.compile_seconds = config->stats[i].compile_seconds;
+	}
+	return record_put(ret, &r, sizeof(r));
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+#include "observe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "digest.h"
+#include "object.h"
+#include "pin.h"
+#include "pipeline.h"
+#include "util.h"
+
+void observe_filter_name(char name[NL_BPF_NAME_MAX], const char *owner, unsigned int pipeline)
+{
+	snprintf(name, NL_BPF_NAME_MAX, "tcctl:%s/p%u", owner, pipeline);
+}
+
+int observe_filters(struct nl *nl, const struct nl_filter_key *keys, size_t n, struct tcctl_diags *diags,
+		    struct nl_filter *found)
+{
+	_cleanup_free_ struct nl_op *ops = calloc(n + 1, sizeof(*ops));
+	int err;
+
+	if (!ops)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		memset(&found[i], 0, sizeof(found[i]));
+		ops[i] = (struct nl_op){ .type = NL_OP_FILTER_GET, .key = keys[i], .found = &found[i] };
+	}
+	err = n ? nl_run(nl, ops, n) : 0;
+	for (size_t i = 0; i < n && !err; i++) {
+		if (!ops[i].err)
+			continue;
+		memset(&found[i], 0, sizeof(found[i]));
+		/* no filter; no clsact; no device */
+		if (ops[i].err == -ENOENT || ops[i].err == -EINVAL || ops[i].err == -ENODEV)
+			continue;
+		err = ops[i].err;
+	}
+	if (err)
+		diag_errno(diag_error(diags, NULL, "cannot read filters: %s", strerror(-err)), err);
+	return err;
+}
+
+/* --- pipelines -------------------------------------------------------------------------------------------- */
+
+static bool tables_pinned(const struct pipeline *p)
+{
+	static const char *const names[] = { "jt_l3", "jt_l4", "jt_udp", "jt_stage" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_close_ int fd = pin_get(p->globals_fd, names[i]);
+
+		if (fd < 0)
+			return false;
+	}
+	return true;
+}
+
+static int observe_pipeline(const struct observe_input *in, const struct state_pipeline *s, struct tcctl_diags *diags,
+			    struct model_pipeline *ret)
+{
+	struct model_pipeline m = {
+		.id = s->id, .link = s->link, .code_digest = s->code_digest, .data_digest = s->data_digest,
+		.ruleset = SPEC_NONE,
+	};
+	struct pipeline p = PIPELINE_INIT;
+	uint32_t generation = 0;
+	uint64_t abi;
+
+	m.order = strdup(s->order);
+	m.ruleset_name = s->ruleset ? strdup(s->ruleset) : NULL;
+	if (!m.order || (s->ruleset && !m.ruleset_name)) {
+		free(m.order);
+		free(m.ruleset_name);
+		return -ENOMEM;
+	}
+	if (!pipeline_open(in->owner_fd, s->id, &p)) {
+		m.usable = p.root_id == s->root_id;
+		/* loaded from another build: may that one's root and lasting maps stay? */
+		if (m.usable && s->elf_digest != object_builtin_digest())
+			m.usable = !pipeline_abi_digest(diags, &abi) && abi == s->abi_digest;
+		/* somebody wrote to our maps, or took pins away: load again */
+		if (pipeline_entry(&p) != s->entry_id || !tables_pinned(&p))
+			m.code_digest = 0;
+		if (pipeline_generation_get(&p, &generation) || generation != s->generation)
+			m.data_digest = ~m.data_digest;
+		pipeline_close(&p);
+	}
+	*ret = m;
+	return 0;
+}
+
+/* --- hooks ------------------------------------------------------------------------------------------------ */
+
+static int add_hooks(const struct observe_input *in, struct model *m)
+{
+	const size_t n_state = in->state ? in->state->n_hooks : 0, n_want = in->want ? in->want->n_hooks : 0;
+
+	m->hooks = calloc(n_state + n_want + 1, sizeof(*m->hooks));
+	if (!m->hooks)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_state; i++) {
+		const struct state_hook *s = &in->state->hooks[i];
+		const struct nl_link *link = nl_links_by_index(in->links, s->ifindex);
+		struct model_hook *h = &m->hooks[m->n_hooks++];
+
+		*h = (struct model_hook){
+			.ifindex = s->ifindex, .dir = s->dir, .pipeline = SPEC_NONE, .hook_id = s->hook_id,
+			.prio = s->prio, .handle = s->handle, .interface = SPEC_NONE, .recorded = true,
+		};
+		/* devices are renamed */
+		memcpy(h->device, s->device, sizeof(h->device));
+		if (link)
+			snprintf(h->device, sizeof(h->device), "%s", link->name);
+		for (size_t p = 0; p < m->n_pipelines; p++)
+			if (m->pipelines[p].id == s->pipeline)
+				h->pipeline = p;
+	}
+	return 0;
+}
+
+struct key_ref {
+	uint32_t ifindex, dir;
+};
+
+static int compare_keys(const void *va, const void *vb)
+{
+	const struct key_ref *a = va, *b = vb;
+
+	if (a->ifindex != b->ifindex)
+		return a->ifindex < b->ifindex ? -1 : 1;
+	return a->dir < b->dir ? -1 : a->dir > b->dir;
+}
+
+static int add_wanted_hooks(const struct observe_input *in, struct model *m)
+{
+	const size_t n_recorded = m->n_hooks;
+	_cleanup_free_ struct key_ref *known = calloc(n_recorded + 1, sizeof(*known));
+
+	if (!known)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_recorded; i++)
+		known[i] = (struct key_ref){ m->hooks[i].ifindex, m->hooks[i].dir };
+	if (n_recorded)
+		qsort(known, n_recorded, sizeof(*known), compare_keys);
+	for (size_t i = 0; in->want && i < in->want->n_hooks; i++) {
+		const struct model_hook *w = &in->want->hooks[i];
+		const struct key_ref key = { w->ifindex, w->dir };
+
+		if (n_recorded && bsearch(&key, known, n_recorded, sizeof(key), compare_keys))
+			continue;
+		m->hooks[m->n_hooks] = *w;
+		m->hooks[m->n_hooks].pipeline = SPEC_NONE;
+		m->n_hooks++;
+	}
+	return 0;
+}
+
+static void judge(const struct observe_input *in, const struct model *m, const struct nl_filter *f,
+		  struct model_hook *h)
+{
+	char name[NL_BPF_NAME_MAX];
+	size_t prefix;
+
+	if (!f->key.handle) {
+		h->found = MODEL_FOUND_NOTHING;
+		return;
+	}
+	h->prog_id = f->prog_id;
+	snprintf(h->what, sizeof(h->what), "%s", f->name[0] ? f->name : f->kind);
+	prefix = snprintf(name, sizeof(name), "tcctl:%s/", in->owner);
+	h->found = MODEL_FOUND_FOREIGN;
+	if (strcmp(f->kind, "bpf") || strncmp(f->name, name, prefix))
+		return;
+	h->found = MODEL_FOUND_STALE;
+	if (h->pipeline >= 0) {
+		const struct state_pipeline *s = state_pipeline_find(in->state, m->pipelines[h->pipeline].id);
+
+		observe_filter_name(name, in->owner, s->id);
+		if (f->prog_id == s->root_id && f->classid == h->hook_id && !strcmp(f->name, name) &&
+		    (f->flags & NL_BPF_DIRECT_ACTION))
+			h->found = MODEL_FOUND_OURS;
+	}
+}
+
+static int observe_hooks(const struct observe_input *in, struct tcctl_diags *diags, struct model *m)
+{
+	_cleanup_free_ struct nl_filter_key *keys = NULL;
+	_cleanup_free_ struct nl_filter *found = NULL;
+	int err;
+
+	err = add_hooks(in, m);
+	if (!err)
+		err = add_wanted_hooks(in, m);
+	if (err)
+		return err;
+	keys = calloc(m->n_hooks + 1, sizeof(*keys));
+	found = calloc(m->n_hooks + 1, sizeof(*found));
+	if (!keys || !found)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->n_hooks; i++)
+		keys[i] = (struct nl_filter_key){
+			.ifindex = m->hooks[i].ifindex, .parent = nl_parent(m->hooks[i].dir),
+			.prio = m->hooks[i].prio, .handle = m->hooks[i].handle,
+		};
+	err = observe_filters(in->nl, keys, m->n_hooks, diags, found);
+	for (size_t i = 0; i < m->n_hooks && !err; i++)
+		judge(in, m, &found[i], &m->hooks[i]);
+	return err;
+}
+
+/* --- clsact ----------------------------------------------------------------------------------------------- */
+
+static int compare_indices(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * A clsact looks the same whoever made it. It counts as ours if we recorded making it and one of our filters is still
+ * in it; after somebody took our filters (or clsact and all) away it may be theirs, and it stays.
+ */
+static bool clsact_ours(const struct observe_input *in, const struct model *m, uint32_t ifindex)
+{
+	if (!in->state || !state_clsact_find(in->state, ifindex))
+		return false;
+	if (in->interrupted)
+		return true;
+	for (size_t i = 0; i < m->n_hooks; i++)
+		if (m->hooks[i].ifindex == ifindex && m->hooks[i].recorded &&
+		    (m->hooks[i].found == MODEL_FOUND_OURS || m->hooks[i].found == MODEL_FOUND_STALE))
+			return true;
+	return false;
+}
+
+static int observe_clsacts(const struct observe_input *in, struct tcctl_diags *diags, struct model *m)
+{
+	const size_t n_state = in->state ? in->state->n_clsacts : 0;
+	_cleanup_free_ uint32_t *devices = calloc(m->n_hooks + n_state + 1, sizeof(*devices));
+	struct nl_qdiscs qdiscs = {};
+	size_t n = 0;
+	int err;
+
+	if (!devices)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->n_hooks; i++)
+		devices[n++] = m->hooks[i].ifindex;
+	for (size_t i = 0; i < n_state; i++)
+		devices[n++] = in->state->clsacts[i].ifindex;
+	if (!n)
+		return 0;
+	qsort(devices, n, sizeof(*devices), compare_indices);
+	m->clsacts = calloc(n, sizeof(*m->clsacts));
+	if (!m->clsacts)
+		return -ENOMEM;
+	err = nl_qdiscs_dump(in->nl, devices[0] == devices[n - 1] ? devices[0] : 0, &qdiscs);
+	if (err == -ENODEV) /* the only device is gone */
+		err = 0;
+	if (err) {
+		diag_errno(diag_error(diags, NULL, "cannot read qdiscs: %s", strerror(-err)), err);
+		return err;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct nl_link *link = nl_links_by_index(in->links, devices[i]);
+		struct model_clsact *c = &m->clsacts[m->n_clsacts];
+		const struct nl_qdisc *q = NULL;
+
+		if ((i && devices[i] == devices[i - 1]) || !link)
+			continue;
+		*c = (struct model_clsact){ .ifindex = devices[i] };
+		snprintf(c->device, sizeof(c->device), "%s", link->name);
+		switch (nl_qdiscs_clsact(&qdiscs, devices[i], &q)) {
+		case NL_CLSACT_CLSACT:
+			c->kind = q->ingress_block || q->egress_block ? MODEL_CLSACT_BLOCK : MODEL_CLSACT_PRESENT;
+			c->ours = clsact_ours(in, m, devices[i]);
+			break;
+		case NL_CLSACT_INGRESS:
+			c->kind = MODEL_CLSACT_LEGACY;
+			break;
+		case NL_CLSACT_NONE:
+		case NL_CLSACT_MAX:
+			break;
+		}
+		m->n_clsacts++;
+	}
+	nl_qdiscs_done(&qdiscs);
+	return 0;
+}
+
+/* --- left over -------------------------------------------------------------------------------------------- */
+
+static int observe_orphans(const struct observe_input *in, struct model *m)
+{
+	char **names;
+	size_t n;
+	int err;
+
+	if (in->owner_fd < 0)
+		return 0;
+	err = pin_list(in->owner_fd, &names, &n);
+	if (err)
+		return err;
+	m->orphans = calloc(n + 1, sizeof(*m->orphans));
+	for (size_t i = 0; m->orphans && i < n; i++) {
+		unsigned int id;
+		char end;
+
+		if (sscanf(names[i], "p%u%c", &id, &end) == 1 && !(in->state && state_pipeline_find(in->state, id)))
+			m->orphans[m->n_orphans++] = id;
+	}
+	pin_list_free(names, n);
+	return m->orphans ? 0 : -ENOMEM;
+}
+
+int observe_make(const struct observe_input *in, struct tcctl_diags *diags, struct model *ret)
+{
+	const size_t n_pipelines = in->state ? in->state->n_pipelines : 0;
+	struct model m = { .interrupted = in->interrupted };
+	int err = 0;
+
+	m.pipelines = calloc(n_pipelines + 1, sizeof(*m.pipelines));
+	if (!m.pipelines)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_pipelines && !err; i++) {
+		err = observe_pipeline(in, &in->state->pipelines[i], diags, &m.pipelines[i]);
+		if (!err)
+			m.n_pipelines++;
+	}
+	if (!err)
+		err = observe_hooks(in, diags, &m);
+	if (!err)
+		err = observe_clsacts(in, diags, &m);
+	if (!err)
+		err = observe_orphans(in, &m);
+	if (err) {
+		model_done(&m);
+		return err;
+	}
+	if (in->state && in->state->spec)
+		m.spec_digest = digest_bytes(DIGEST_INIT, in->state->spec, in->state->spec_len);
+	model_sort(&m);
+	*ret = m;
+	return 0;
+}

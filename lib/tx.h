@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * The transaction over all hooks of an apply or remove.
+ *
+ *   build    everything that no packet sees: programs, tables, rules, counters          (tx_build.c)
+ *   intent   the state that is being headed for is stored beside the one that is true
+ *   commit   clsact, filters, slot and generation writes                                 (tx_commit.c)
+ *   settle   after packets in flight are through: what is not used any more goes, the new state is stored
+ *
+ * An error before `settle` undoes all of it. A kill at any point is repaired by the next run (recover.h).
+ */
+#ifndef TCCTL_LIB_TX_H
+#define TCCTL_LIB_TX_H
+
+#include "session.h"
+#include "undo.h"
+
+struct tx_pipeline {
+	const struct plan_pipeline *pp;
+	struct pipeline p;
+	struct generation g; /* ADD, swap */
+	int old_entry_fd;    /* swap: to go back */
+	uint32_t old_generation, new_generation;
+	bool data; /* the generation changes */
+	char filter_name[NL_BPF_NAME_MAX];
+};
+
+struct tx {
+	struct session *s;
+	struct state next;
+	struct tx_pipeline *pipelines; /* as plan->pipelines */
+	size_t n_pipelines;
+	struct nl_op *ops;  /* one per plan->hooks, in their order; type NL_OP_MAX: nothing to do */
+	int *was_fds;	    /* per plan->hooks: program to put back, -1 */
+	bool *clsact_made;  /* per plan->clsacts */
+	bool attached;	    /* something became visible */
+	struct undo undo;
+	struct tcctl_result result;
+};
+
+int tx_run(struct session *s, struct tcctl_result *ret_result);
+
+/* Steps of tx_run(), in this order. */
+int tx_build(struct tx *tx);
+int tx_commit(struct tx *tx);
+int tx_settle(struct tx *tx);
+
+struct tx_pipeline *tx_pipeline_find(struct tx *tx, unsigned int id);
+double tx_now(void); /* seconds, monotonic */
+
+#endif

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+/* Load and compile all that is new, out of sight of every packet. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "counters.h"
+#include "diag.h"
+#include "object.h"
+#include "observe.h"
+#include "pin.h"
+#include "rules.h"
+#include "tx.h"
+#include "util.h"
+
+static int undo_pipeline(void *ctx, size_t i)
+{
+	struct tx *tx = ctx;
+
+	if (tx->attached)
+		pipeline_wait();
+	return pipeline_remove(tx->s->owner_fd, tx->pipelines[i].pp->id);
+}
+
+static int undo_tables(void *ctx, size_t i)
+{
+	struct tx *tx = ctx;
+
+	generation_pin_drop(&tx->pipelines[i].p);
+	return 0;
+}
+
+static int undo_arena(void *ctx, size_t i)
+{
+	struct tx *tx = ctx;
+
+	pipeline_arena_drop(&tx->pipelines[i].p, tx->pipelines[i].old_generation);
+	return 0;
+}
+
+static void drop_counters(struct state_pipeline *sp)
+{
+	for (size_t i = 0; i < sp->n_classes; i++)
+		free(sp->classes[i].name);
+	for (size_t i = 0; i < sp->n_counters; i++)
+		free(sp->counters[i].name);
+	free(sp->classes);
+	free(sp->counters);
+	sp->classes = NULL;
+	sp->counters = NULL;
+	sp->n_classes = sp->n_counters = 0;
+}
+
+static int make_chunks(struct tx *tx, struct tx_pipeline *tp, uint32_t first, uint32_t had, uint32_t need)
+{
+	int err;
+
+	if (need <= had)
+		return 0;
+	err = counters_chunks_make(tp->p.dir_fd, pipeline_map(&tp->p, "counters"), first + had, need - had);
+	if (err)
+		diag_errno(diag_object(diag_error(tx->s->diags, NULL, "cannot make counters: %s", strerror(-err)),
+				       "p%u map counters", tp->pp->id),
+			   err);
+	return err;
+}
+
+/* Compile the rule set and put it where the next data generation finds it. */
+static int build_data(struct tx *tx, size_t i, const struct state_pipeline *old, struct state_pipeline *sp)
+{
+	struct tx_pipeline *tp = &tx->pipelines[i];
+	const struct model_pipeline *want = &tx->s->want.pipelines[tp->pp->want];
+	const struct spec *spec = tx->s->spec;
+	const struct spec_ruleset *set = want->ruleset == SPEC_NONE ? NULL : &spec->rulesets[want->ruleset];
+	const uint32_t old_chunks = old ? old->rule_chunks : 0;
+	_cleanup_free_ uint32_t *ids = NULL, *fresh = NULL;
+	struct counters_reader reader = {};
+	struct rules_arena arena = {};
+	size_t n_fresh = 0;
+	int err;
+
+	drop_counters(sp);
+	err = counters_reader_init(tp->p.dir_fd, &reader);
+	if (!err)
+		err = counters_assign(spec, set, old, counters_reader_get, &reader, tx->s->diags, sp, &ids, &fresh,
+				      &n_fresh);
+	counters_reader_done(&reader);
+	if (!err)
+		err = make_chunks(tx, tp, TCCTL_CHUNK_RULES, old_chunks, sp->rule_chunks);
+	if (!err)
+		err = counters_zero(tp->p.dir_fd, fresh, n_fresh);
+	if (err)
+		return err;
+	free(sp->ruleset);
+	sp->ruleset = want->ruleset_name ? strdup(want->ruleset_name) : NULL;
+	sp->data_digest = want->data_digest;
+	if (!set)
+		return 0;
+	err = rules_compile(spec, set, ids, NULL, tx->s->diags, &arena, NULL);
+	if (err)
+		return err;
+	tp->new_generation = tp->pp->op == PLAN_ADD ? 0 : tp->old_generation + 1;
+	err = pipeline_arena_put(&tp->p, tp->new_generation, arena.lines, arena.n_lines);
+	rules_arena_done(&arena);
+	if (err) {
+		diag_errno(diag_object(diag_error(tx->s->diags, &set->loc, "cannot load rule set '%s': %s", set->name,
+						  strerror(-err)),
+				       "p%u map arenas", tp->pp->id),
+			   err);
+		return err;
+	}
+	if (tp->pp->op != PLAN_ADD) {
+		tp->data = true;
+		undo_push(&tx->undo, undo_arena, i);
+	}
+	sp->generation = tp->new_generation;
+	return 0;
+}
+
+static int build_code(struct tx *tx, size_t i, struct state_pipeline *sp)
+{
+	struct tx_pipeline *tp = &tx->pipelines[i];
+	const struct model_pipeline *want = &tx->s->want.pipelines[tp->pp->want];
+	const struct pipeline_want pw = {
+		.link = want->link, .classify = want->ruleset != SPEC_NONE, .mode = want->mode,
+		.verdict = want->verdict, .spec = tx->s->spec, .runs = want->runs, .n_runs = want->n_runs,
+	};
+	int err;
+
+	err = generation_load(&tp->p, &pw, tx->s->objects, tx->s->diags, &tp->g);
+	if (err)
+		return err;
+	for (size_t k = 0; k < sp->n_slots; k++)
+		free(sp->slots[k].name);
+	free(sp->slots);
+	sp->slots = TAKE_PTR(tp->g.slots);
+	sp->n_slots = tp->g.n_slots;
+	tp->g.n_slots = 0;
+	sp->root_id = tp->p.root_id;
+	sp->entry_id = tp->g.entry_id;
+	sp->code_digest = want->code_digest;
+	sp->elf_digest = object_builtin_digest();
+	err = pipeline_abi_digest(tx->s->diags, &sp->abi_digest);
+	if (err)
+		return err;
+	if (tp->pp->op == PLAN_ADD) {
+		/* nothing is attached yet: into place at once */
+		err = generation_pin_new(&tp->p, &tp->g);
+		if (!err)
+			err = generation_pin_commit(&tp->p);
+		if (!err)
+			err = pipeline_switch(&tp->p, tp->g.entry_fd);
+	} else {
+		tp->old_entry_fd = pin_get(tp->p.dir_fd, "entry");
+		err = generation_pin_new(&tp->p, &tp->g);
+		if (!err)
+			undo_push(&tx->undo, undo_tables, i);
+	}
+	if (err)
+		diag_errno(diag_object(diag_error(tx->s->diags, NULL, "cannot pin the jump tables: %s", strerror(-err)),
+				       "p%u", tp->pp->id),
+			   err);
+	return err;
+}
+
+/* Counters of hooks that are new start at zero. */
+static int build_hook_counters(struct tx *tx, size_t i, struct state_pipeline *sp)
+{
+	struct tx_pipeline *tp = &tx->pipelines[i];
+	const struct tcctl_plan *plan = tx->s->plan;
+	_cleanup_free_ uint32_t *ids = calloc(plan->n_hooks + 1, sizeof(*ids));
+	uint32_t need = sp->hook_chunks;
+	size_t n = 0;
+	int err;
+
+	if (!ids)
+		return -ENOMEM;
+	for (size_t k = 0; k < plan->n_hooks; k++) {
+		const struct plan_hook *ph = &plan->hooks[k];
+		const uint32_t index = ph->hook_id >> TCCTL_HOOK_INDEX_SHIFT;
+		const struct model_hook *have = ph->have >= 0 ? &tx->s->have.hooks[ph->have] : NULL;
+
+		if (ph->want < 0 || ph->pipeline != tp->pp->id)
+			continue;
+		if (index / TCCTL_CHUNK >= need)
+			need = index / TCCTL_CHUNK + 1;
+		/* the same hook as before keeps its numbers */
+		if (have && have->recorded && have->hook_id >> TCCTL_HOOK_INDEX_SHIFT == index && have->pipeline >= 0 &&
+		    tx->s->have.pipelines[have->pipeline].id == tp->pp->id)
+			continue;
+		if (index / TCCTL_CHUNK < sp->hook_chunks)
+			ids[n++] = TCCTL_CHUNK_HOOKS * TCCTL_CHUNK + index;
+	}
+	err = make_chunks(tx, tp, TCCTL_CHUNK_HOOKS, sp->hook_chunks, need);
+	if (!err)
+		err = counters_zero(tp->p.dir_fd, ids, n);
+	sp->hook_chunks = need;
+	return err;
+}
+
+static int build_pipeline(struct tx *tx, size_t i)
+{
+	struct tx_pipeline *tp = &tx->pipelines[i];
+	const struct plan_pipeline *pp = tp->pp;
+	const struct state_pipeline *old = state_pipeline_find(&tx->s->state, pp->id);
+	const struct model_pipeline *want;
+	struct state_pipeline *sp;
+	int err;
+
+	observe_filter_name(tp->filter_name, tx->s->owner, pp->id);
+	if (pp->op == PLAN_REMOVE) {
+		pipeline_open(tx->s->owner_fd, pp->id, &tp->p); /* to put filters back, if it is whole */
+		return 0;
+	}
+	want = &tx->s->want.pipelines[pp->want];
+	sp = &tx->next.pipelines[tx->next.n_pipelines];
+	if (pp->op == PLAN_ADD) {
+		old = NULL;
+		sp->id = pp->id;
+		sp->link = want->link;
+		err = pipeline_make(tx->s->owner_fd, pp->id, tx->s->diags, &tp->p);
+		if (!err)
+			undo_push(&tx->undo, undo_pipeline, i);
+	} else {
+		err = pipeline_open(tx->s->owner_fd, pp->id, &tp->p);
+		if (!err)
+			err = state_pipeline_copy(old, sp);
+		tp->old_generation = tp->new_generation = old->generation;
+	}
+	if (err)
+		return err;
+	tx->next.n_pipelines++;
+	free(sp->order);
+	sp->order = strdup(want->order);
+	if (!sp->order)
+		return -ENOMEM;
+	if (pp->op == PLAN_ADD || pp->swap)
+		err = build_code(tx, i, sp);
+	if (!err && (pp->op == PLAN_ADD || pp->data))
+		err = build_data(tx, i, old, sp);
+	if (!err)
+		err = build_hook_counters(tx, i, sp);
+	return err;
+}
+
+/* Hooks and clsact of the state that is being headed for. */
+static int build_next(struct tx *tx)
+{
+	const struct session *s = tx->s;
+	const struct tcctl_plan *plan = s->plan;
+
+	tx->next.spec = s->text ? strdup(s->text) : NULL;
+	tx->next.spec_len = s->text_len;
+	tx->next.hooks = calloc(plan->n_hooks + 1, sizeof(*tx->next.hooks));
+	tx->next.clsacts = calloc(s->have.n_clsacts + plan->n_clsacts + 1, sizeof(*tx->next.clsacts));
+	if ((s->text && !tx->next.spec) || !tx->next.hooks || !tx->next.clsacts)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n_hooks; i++) {
+		const struct plan_hook *ph = &plan->hooks[i];
+		struct state_hook *h = &tx->next.hooks[tx->next.n_hooks];
+		const struct model_hook *want;
+
+		if (ph->want < 0)
+			continue;
+		want = &s->want.hooks[ph->want];
+		*h = (struct state_hook){ .ifindex = want->ifindex, .dir = want->dir, .pipeline = ph->pipeline,
+					  .hook_id = ph->hook_id, .prio = ph->prio, .handle = ph->handle };
+		memcpy(h->device, want->device, sizeof(h->device));
+		tx->next.n_hooks++;
+	}
+	for (size_t i = 0; i < s->have.n_clsacts; i++) {
+		const struct model_clsact *c = &s->have.clsacts[i];
+		bool goes = !c->ours || c->kind != MODEL_CLSACT_PRESENT;
+
+		for (size_t k = 0; k < plan->n_clsacts && !goes; k++)
+			goes = plan->clsacts[k].op == PLAN_REMOVE && plan->clsacts[k].ifindex == c->ifindex;
+		if (goes)
+			continue;
+		tx->next.clsacts[tx->next.n_clsacts].ifindex = c->ifindex;
+		memcpy(tx->next.clsacts[tx->next.n_clsacts++].device, c->device, sizeof(c->device));
+	}
+	for (size_t k = 0; k < plan->n_clsacts; k++) {
+		const struct plan_clsact *c = &plan->clsacts[k];
+
+		if (c->op != PLAN_ADD)
+			continue;
+		tx->next.clsacts[tx->next.n_clsacts].ifindex = c->ifindex;
+		memcpy(tx->next.clsacts[tx->next.n_clsacts++].device, c->device, sizeof(c->device));
+	}
+	return 0;
+}
+
+int tx_build(struct tx *tx)
+{
+	const struct tcctl_plan *plan = tx->s->plan;
+	const size_t errors = tx->s->diags->n_errors;
+	int err = 0;
+
+	tx->n_pipelines = plan->n_pipelines;
+	tx->pipelines = calloc(plan->n_pipelines + 1, sizeof(*tx->pipelines));
+	tx->next.pipelines = calloc(plan->n_pipelines + 1, sizeof(*tx->next.pipelines));
+	if (!tx->pipelines || !tx->next.pipelines)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n_pipelines; i++)
+		tx->pipelines[i] = (struct tx_pipeline){ .pp = &plan->pipelines[i], .p = PIPELINE_INIT,
+							 .g = GENERATION_INIT, .old_entry_fd = -1 };
+	/* per pipeline: make, tables, arena; switch and generation come with the commit */
+	err = undo_reserve(&tx->undo, 5 * plan->n_pipelines);
+	for (size_t i = 0; i < plan->n_pipelines && !err; i++)
+		err = build_pipeline(tx, i);
+	if (!err)
+		err = build_next(tx);
+	if (err && tx->s->diags->n_errors == errors)
+		diag_errno(diag_error(tx->s->diags, NULL, "cannot prepare the change: %s", strerror(-err)), err);
+	return err;
+}
