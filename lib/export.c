@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
 /* The configuration that runs, from the kernel. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "context.h"
