@@ -19,7 +19,13 @@ void out_json_errors(bool on)
 
 const char *nearest(const char *word, const char *const *names, size_t n)
 {
-	return diag_nearest(word, names, n);
+	const char *near = diag_nearest(word, names, n);
+
+	/* Other tools take abbreviations: name what was meant. */
+	for (size_t i = 0; i < n && !near; i++)
+		if (word[0] && !strncmp(names[i], word, strlen(word)))
+			near = names[i];
+	return near;
 }
 
 const char *colour(FILE *f, enum colour c)
