@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
 #include "diag.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,7 +206,8 @@ char *diag_format(const struct diag *g)
 	return text;
 }
 
-static void diag_set(struct diag *g, char **field, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0)))
+diag_set(struct diag *g, char **field, const char *fmt, va_list ap)
 {
 	char *text;
 
@@ -261,7 +263,7 @@ static size_t edit_distance(const char *a, const char *b)
 
 		cur[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
-			size_t cost = a[i - 1] != b[j - 1];
+			size_t cost = tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]);
 			size_t best = prev[j] + 1;
 
 			if (cur[j - 1] + 1 < best)
@@ -279,13 +281,15 @@ static size_t edit_distance(const char *a, const char *b)
 
 const char *diag_nearest(const char *word, const char *const *candidates, size_t n)
 {
-	size_t best_distance = strlen(word) / 3 > 2 ? strlen(word) / 3 + 1 : 3;
+	size_t len = strlen(word);
+	/* In a short word two differences make another word. */
+	size_t best_distance = (len <= 5 ? 1 : len <= 8 ? 2 : len / 3) + 1;
 	const char *best = NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t distance = edit_distance(word, candidates[i]);
 
-		if (distance < best_distance && distance < strlen(word)) {
+		if (distance < best_distance && distance < len) {
 			best_distance = distance;
 			best = candidates[i];
 		}

@@ -78,7 +78,8 @@ struct diag *diag_errno(struct diag *g, int err); /* err: positive or negative e
  * NULL: out of memory. */
 char *diag_format(const struct diag *g);
 
-/* "did you mean": the candidate nearest to `word` (edit distance ≤ 2, or ≤ a third of its length), or NULL. */
+/* "did you mean": the candidate nearest to `word`, without regard to case, or NULL when none is near (one edit
+ * for words of up to 5 letters, two up to 8, else a third of the letters). */
 const char *diag_nearest(const char *word, const char *const *candidates, size_t n);
 
 #endif

@@ -55,6 +55,7 @@ struct spec_key {
 	void (*parse)(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key);
 	unsigned int arg;  /* for parse() */
 	const char *later; /* not NULL: refused as "not yet: …" */
+	const char *misplaced; /* not NULL: where the key belongs; refused here */
 };
 
 /*

@@ -80,11 +80,15 @@ static void parse_own_key(struct spec_ctx *c, const struct yaml_node *v, void *d
 	read_hook_key(c, v, &s->own, key);
 }
 
+static const char for_both[] = "it holds for both directions of the interface";
 static const struct spec_key hook_keys[] = {
 	{ .name = "rules", .parse = parse_hook_key, .arg = HOOK_RULES },
 	{ .name = "mode", .parse = parse_hook_key, .arg = HOOK_MODE },
 	{ .name = "verdict", .parse = parse_hook_key, .arg = HOOK_VERDICT },
 	{ .name = "run", .parse = parse_hook_key, .arg = HOOK_RUN },
+	{ .name = "match", .misplaced = for_both },
+	{ .name = "optional", .misplaced = for_both },
+	{ .name = "side", .misplaced = for_both },
 	{ .name = "decap", .later = "tunnels" },
 	{ .name = "encap", .later = "tunnels" },
 	{ .name = "tunnel", .later = "tunnels" },
@@ -202,7 +206,7 @@ static void check_device(struct spec_ctx *c, const struct yaml_node *key, const 
 	else if (!in->is_glob && key->n > DEVICE_NAME_MAX)
 		diag_hint(spec_error(c, key, "device name %s is %u bytes long, at most %d are possible", found, key->n,
 				     DEVICE_NAME_MAX),
-			  "a longer name can be an altname: %.15s: { match: { altname: … } }", name);
+			  "a longer name can be an altname: %.15s: { match: { altname: ... } }", name);
 	else if (key->n > ALTNAME_MAX)
 		spec_error(c, key, "the glob %s is longer than %d bytes", found, ALTNAME_MAX);
 	else if (strchr(name, '[') && !strchr(strchr(name, '['), ']'))
@@ -257,7 +261,7 @@ static void parse_interface(struct spec_ctx *c, const struct yaml_node *key, con
 	spec_define(c, &c->interfaces, key, in->key, "interface", c->spec->n_interfaces - 1, interface_place);
 	spec_map(c, v, "an interface", interface_keys, ARRAY_SIZE(interface_keys), &s, NULL);
 	if (s.has_match) {
-		spec_name_ok(c, key, "interface with `match`");
+		spec_name_ok(c, key, "device label");
 	} else {
 		in->is_glob = strpbrk(in->key, "*?[") != NULL;
 		check_device(c, key, in);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
 /* Lists of alternatives: ranges, masked values, addresses; and what is left of one without another. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,7 +102,9 @@ bool spec_range_text(struct spec_ctx *c, const struct yaml_node *v, const struct
 	else if (strchr(text, ',') || strchr(text, ' '))
 		diag_hint(g, "write several values as a list: [a, b]");
 	else if (text[0] == '!')
-		diag_hint(g, "to negate, write not: { %s: … }", kind->key);
+		diag_hint(g, "to negate, write not: { %s: ... }", kind->key);
+	else if (!kind->words && isalpha((unsigned char)text[0]))
+		diag_hint(g, "names are not looked up: write the number");
 	return false;
 }
 
@@ -273,7 +276,7 @@ static bool push_without(struct spec_ctx *c, struct prefix_list *out, struct spe
 	if (!push_without(c, out, half, but, split))
 		return false;
 	half.addr[p.len / 8] |= (uint8_t)(0x80 >> (p.len % 8));
-	return push_without(c, out, half, but + split, n - split);
+	return push_without(c, out, half, but + split, n - split); /* n > 0: `but` is an array */
 }
 
 bool spec_addrs_subtract(struct spec_ctx *c, const struct yaml_node *v, struct spec_addrs *a,
@@ -308,7 +311,7 @@ bool spec_addrs_subtract(struct spec_ctx *c, const struct yaml_node *v, struct s
 			continue;
 		for (end = j; end < no.n && prefix_contains(p, &no.items[end]); end++)
 			;
-		ok = push_without(c, &out, *p, no.items + j, end - j);
+		ok = push_without(c, &out, *p, end > j ? &no.items[j] : NULL, end - j);
 	}
 	free(yes.items);
 	free(no.items);

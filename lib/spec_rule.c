@@ -493,7 +493,13 @@ static void parse_rule_class(struct spec_ctx *c, const struct yaml_node *v, void
 
 enum { MATCH_RELATIVE_END = 4, MATCH_ABSOLUTE_END = 8, MATCH_KEYS_N = 19 };
 
-static const struct spec_key not_keys[] = { MATCH_KEYS };
+static const char beside_not[] = "it stands beside `not`";
+static const struct spec_key not_keys[] = {
+	MATCH_KEYS,
+	{ .name = "not", .misplaced = "negation is not nested" },
+	{ .name = "name", .misplaced = beside_not },
+	{ .name = "class", .misplaced = beside_not },
+};
 static const struct spec_key rule_keys[] = {
 	MATCH_KEYS,
 	{ .name = "not", .parse = parse_not },
@@ -501,7 +507,7 @@ static const struct spec_key rule_keys[] = {
 	{ .name = "class", .parse = parse_rule_class },
 };
 enum { KEY_NOT = MATCH_KEYS_N, KEY_NAME, KEY_CLASS, RULE_KEYS_N };
-_Static_assert(ARRAY_SIZE(not_keys) == MATCH_KEYS_N, "count of match keys");
+_Static_assert(ARRAY_SIZE(not_keys) == RULE_KEYS_N, "count of match keys");
 _Static_assert(ARRAY_SIZE(rule_keys) == RULE_KEYS_N, "count of rule keys");
 
 /* Note which match keys a half has. */
@@ -522,7 +528,7 @@ static void note_keys(struct half *h, const struct yaml_pair *const *seen)
 
 static void parse_not(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
 {
-	const struct yaml_pair *seen[MATCH_KEYS_N] = { 0 };
+	const struct yaml_pair *seen[ARRAY_SIZE(not_keys)] = { 0 };
 	struct rule_reader *rr = dst;
 
 	rr->in_not = true;
@@ -739,7 +745,7 @@ static void parse_ruleset(struct spec_ctx *c, const struct yaml_node *key, const
 		struct diag *g = spec_expected(c, v, "rules", "a list of rules");
 
 		if (v->kind == YAML_MAP)
-			diag_hint(g, "start each rule with a dash: - { … , class: NAME }");
+			diag_hint(g, "start each rule with a dash: - { ... , class: NAME }");
 		return;
 	}
 	for (uint32_t i = 0; i < v->n && !c->oom; i++) {
@@ -769,7 +775,7 @@ void spec_parse_rulesets(struct spec_ctx *c, const struct yaml_node *map)
 		struct diag *g = spec_expected(c, map, "rules", "a map of rule sets");
 
 		if (map->kind == YAML_LIST)
-			diag_hint(g, "give the list a name: rules: { NAME: [ … ] }");
+			diag_hint(g, "give the list a name: rules: { NAME: [ ... ] }");
 		return;
 	}
 	for (uint32_t i = 0; i < map->n; i++)

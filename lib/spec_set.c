@@ -48,10 +48,10 @@ static void file_line(struct spec_ctx *c, struct spec_set *set, const char *file
 	}
 	g = diag_error(c->diags, &loc, "found \"%.*s\"%s, expected %s", end - p > 40 ? 37 : (int)(end - p), p,
 		       end - p > 40 ? "..." : "", wrong);
-	if (*hint)
-		diag_hint(g, "%s", hint);
-	else if (memchr(p, ',', (size_t)(end - p)) || memchr(p, ' ', (size_t)(end - p)))
+	if (memchr(p, ',', (size_t)(end - p)) || memchr(p, ' ', (size_t)(end - p)))
 		diag_hint(g, "one prefix a line; comments start with #");
+	else if (*hint)
+		diag_hint(g, "%s", hint);
 }
 
 static void read_set_file(struct spec_ctx *c, const struct yaml_node *v, struct spec_set *set)

@@ -113,7 +113,7 @@ static void unknown_key(struct spec_ctx *c, const struct yaml_node *key, const c
 	nearest = diag_nearest(key->text, names, n);
 	list[0] = 0;
 	for (size_t i = 0; i < n_keys; i++)
-		if (!keys[i].later && len < sizeof(list) - 40)
+		if (!keys[i].later && !keys[i].misplaced && len < sizeof(list) - 40)
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", keys[i].name);
 	if (nearest) {
 		g = spec_error(c, key, "unknown key %s in %s", yaml_node_describe(key, found), what);
@@ -146,6 +146,10 @@ bool spec_map(struct spec_ctx *c, const struct yaml_node *map, const char *what,
 		if (keys[k].later) {
 			spec_error(c, p->key, "not yet: `%s` (%s) is not supported by this version", keys[k].name,
 				   keys[k].later);
+			continue;
+		}
+		if (keys[k].misplaced) {
+			spec_error(c, p->key, "`%s` does not belong into %s: %s", keys[k].name, what, keys[k].misplaced);
 			continue;
 		}
 		if (seen)

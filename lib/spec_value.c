@@ -242,7 +242,7 @@ bool spec_mac(struct spec_ctx *c, const struct yaml_node *v, const char *key, ui
 	g = spec_expected(c, v, key, "a MAC address such as \"02:00:00:00:00:01\"");
 	if (v->kind == YAML_TEXT && v->n && (!spec_number(v->text, v->n, &number) || all_digits(v->text, v->n)))
 		diag_hint(g, "quote it: some YAML tools take digits and colons for a number in base 60");
-	else if (v->kind == YAML_TEXT && (strchr(v->text, '-') || strchr(v->text, '.')))
+	else if (v->kind == YAML_TEXT && strpbrk(v->text, "-.:"))
 		diag_hint(g, "write six pairs of digits with colons between them");
 	return false;
 }

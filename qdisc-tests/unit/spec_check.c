@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Warnings: each where it is due, and not next to it. */
+#include "../lib/test.h"
+#include "spec.h"
+
+/* `want`: the warnings in order, one a line; "" for none. */
+static void check(const char *name, const char *yaml, const char *want)
+{
+	struct tcctl_diags *d = diags_new();
+	struct spec *spec = NULL;
+	size_t len, n;
+	char *text, *line;
+	FILE *f;
+
+	test_case(name);
+	if (test_eq(spec_parse(yaml, strlen(yaml), "x", NULL, d, &spec), 0))
+		test_eq(spec_check(spec, d), 0);
+	test_eq(d->n_errors, 0);
+	f = open_memstream(&text, &len);
+	for (size_t i = 0; i < d->n; i++) {
+		line = diag_format(&d->items[i]);
+		n = strcspn(line, "("); /* hints are for reading */
+		fprintf(f, "%.*s\n", (int)(n && line[n - 1] == ' ' ? n - 1 : n), line);
+		free(line);
+	}
+	fclose(f);
+	test_streq(text, want);
+	free(text);
+	spec_free(spec);
+	diags_free(d);
+}
+
+#define HEAD "tcctl: 1\n"
+#define ETH0 "interfaces: { eth0: { rules: r } }\n"
+
+int main(void)
+{
+	check("nothing to say", HEAD "classes: { a: { dscp: EF, mark: 1 } }\nrules: { r: [ { port: 5, class: a } ] }\n" ETH0, "");
+	check("unused",
+	      HEAD "sets: { s: { items: [] }, t: { items: [] } }\nclasses: { a: {}, b: {} }\n"
+		   "rules: { r: [ { src: s, class: a } ], q: [ { class: a } ] }\n" ETH0,
+	      "x:2:26: warning: no rule names the set \"t\"\n"
+	      "x:3:19: warning: no rule names the class \"b\"\n"
+	      "x:4:40: warning: no interface names the rule set \"q\"\n");
+	check("a set that only an exception uses is used",
+	      HEAD "sets: { s: { items: [] } }\nrules: { r: [ { src: 10.0.0.0/8, not: { src: s }, class: keep } ] }\n" ETH0, "");
+	check("no interfaces", HEAD "rules: { r: [ { class: keep } ] }\n",
+	      "warning: there are no interfaces: nothing is attached anywhere\n");
+	check("an interface without anything", HEAD "interfaces: { eth0: {} }\n",
+	      "x:2:15: warning: interface \"eth0\" has neither rules nor programs: its packets are only counted\n");
+
+	check("priority at ingress only",
+	      HEAD "classes: { a: { priority: 6 }, b: { classid: \"1:10\" } }\n"
+		   "rules: { r: [ { port: 5, class: a }, { port: 6, class: b } ] }\n"
+		   "interfaces: { eth0: { rules: r, egress: none } }\n",
+	      "x:2:12: warning: class \"a\": `priority` is written at ingress only, and IPv4 forwarding overwrites it\n"
+	      "x:2:32: warning: class \"b\": `classid` is written at ingress only, and IPv4 forwarding overwrites it\n");
+	check("priority at egress, too",
+	      HEAD "classes: { a: { priority: 6 } }\nrules: { r: [ { port: 5, class: a } ] }\n"
+		   "interfaces: { eth0: { rules: r, egress: none }, eth1: { rules: r, ingress: none } }\n", "");
+	check("priority at ingress, observed only",
+	      HEAD "classes: { a: { priority: 6 } }\nrules: { r: [ { port: 5, class: a } ] }\n"
+		   "interfaces: { eth0: { rules: r, egress: none, mode: observe } }\n", "");
+	check("queue, once",
+	      HEAD "classes: { a: { queue: 1 }, b: { queue: 2 } }\n"
+		   "rules: { r: [ { port: 5, class: a }, { port: 6, class: b } ] }\n" ETH0,
+	      "x:2:12: warning: class \"a\": `queue` is overridden where the sending device has XPS configured\n");
+
+	check("mark through a veth pair",
+	      HEAD "classes: { a: { mark: 6 } }\nrules: { r: [ { port: 5, class: a } ] }\n"
+		   "interfaces: { veth0: { rules: r }, \"veth*\": { rules: r, ingress: none }, veth1: { rules: r, egress: none } }\n",
+	      "x:4:15: warning: interface \"veth0\": what class \"a\" writes to `mark` is cleared when the packet reaches the other end of "
+	      "the veth pair\n"
+	      "x:4:36: warning: interface \"veth*\": what class \"a\" writes to `mark` is cleared when the packet reaches the other end of "
+	      "the veth pair\n");
+	check("a class of the veth's own qdisc",
+	      HEAD "classes: { a: { classid: \"1:2\", dscp: EF } }\nrules: { r: [ { port: 5, class: a } ] }\n"
+		   "interfaces: { veth0: { rules: r } }\n", "");
+	check("MAC addresses where there are none",
+	      HEAD "rules: { r: [ { port: 1, class: keep }, { mac: \"02:00:00:00:00:01\", class: keep } ] }\n"
+		   "interfaces: { wg0: { rules: r }, eth0: { rules: r }, \"ppp*\": { rules: r }, tap0: { rules: r } }\n",
+	      "x:2:41: warning: packets of interface \"wg0\" have no MAC addresses: the rule never matches there\n"
+	      "x:2:41: warning: packets of interface \"ppp*\" have no MAC addresses: the rule never matches there\n");
+
+	check("drop the rest", HEAD "rules: { r: [ { port: 5, class: keep }, { class: drop } ] }\n" ETH0,
+	      "x:2:41: warning: this rule drops all other IP packets, IPv6 neighbour discovery among them\n");
+	check("drop the rest but for ICMPv6",
+	      HEAD "rules: { r: [ { proto: icmpv6, class: keep }, { class: drop } ] }\n" ETH0, "");
+	check("drop some", HEAD "rules: { r: [ { port: 25, class: drop }, { class: keep } ] }\n" ETH0, "");
+
+	check("programs",
+	      HEAD "programs: { p: { object: /nonexistent/p.o, program: main }, q: { object: /, program: main } }\n"
+		   "interfaces: { eth0: { run: [ { program: p, at: arp } ] } }\n",
+	      "x:2:13: warning: program \"p\": the object \"/nonexistent/p.o\" cannot be found: No such file or directory\n"
+	      "x:2:61: warning: no `run` names the program \"q\"\n");
+	return test_done();
+}
