@@ -59,7 +59,7 @@ TEST_LIB_SRC := $(wildcard qdisc-tests/lib/*.c)
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(B)/%.o)
 TEST_BIN := $(patsubst qdisc-tests/%.c,$(B)/tests/%,$(wildcard qdisc-tests/unit/*.c qdisc-tests/prog/*.c))
 TOOLS_BIN := $(patsubst qdisc-tests/tools/%.c,$(B)/tests/tools/%,$(wildcard qdisc-tests/tools/*.c))
-TOOLS_LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard qdisc-tests/tools/*/*.c))
+TOOLS_LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard qdisc-tests/tools/*/*.c)))
 TEST_BPF := $(patsubst qdisc-tests/%.bpf.c,$(B)/tests/%.bpf.o,$(wildcard qdisc-tests/*/*.bpf.c)) \
 	$(patsubst examples/%.bpf.c,$(B)/examples/%.bpf.o,$(wildcard examples/*.bpf.c examples/*/*.bpf.c))
 BENCH_BIN := $(patsubst qdisc-tests/bench/%.c,$(B)/bench/%,$(filter-out %.bpf.c,$(wildcard qdisc-tests/bench/*.c)))
@@ -146,10 +146,20 @@ $(TOOLS_BIN): $(B)/tests/tools/%: qdisc-tests/tools/%.c $(TOOLS_LIB_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -Iqdisc-tests/tools $(ALL_LDFLAGS) -o $@ $< $(TOOLS_LIB_OBJ) $(PKG_LIBS) -lpcap
 
-$(TOOLS_LIB_OBJ): $(B)/%.o: %.c
+$(TOOLS_LIB_OBJ): $(B)/%.o: %.c | $(B)/skel/qt_observe.skel.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/tools -MMD -MP -c $< -o $@
+
+$(B)/skel/qt_observe.skel.h: $(B)/tests/qt_observe.bpf.o
+	$(call say,SKEL,$@)
+	@mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name qt_observe > $@
+
+$(B)/tests/qt_observe.bpf.o: qdisc-tests/tools/qt/observe.bpf.c qdisc-tests/tools/qt/observe.h
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 # --- what people run ---------------------------------------------------------------------------------
 deps:
