@@ -67,6 +67,11 @@ int tcctl_open(const struct tcctl_open_options *options, struct tcctl_diags *dia
 		diag_errno(g, err);
 		goto fail;
 	}
+	/* Now, because the way out of a private mount namespace needs privileges that the caller may give up after this.
+	 * That there is none may change, or matter to nobody. */
+	err = context_bpffs(t, false, diags);
+	if (err && err != -ENOENT)
+		goto fail;
 	*ret_tcctl = t;
 	return 0;
 fail:

@@ -58,7 +58,7 @@ static int bpffs_mount(struct tcctl_diags *diags)
 	return err;
 }
 
-/* In a private mount namespace: the bpffs outside, where pins outlive the command. -ENOENT with a diagnostic. */
+/* In a private mount namespace: the bpffs outside, where pins outlive the command. -ENXIO with a diagnostic. */
 static int bpffs_open_outside(const char *root, const char *exec_name, bool hidden, struct tcctl_diags *diags,
 			      int *ret_fd)
 {
@@ -85,13 +85,13 @@ static int bpffs_open_outside(const char *root, const char *exec_name, bool hidd
 		}
 	}
 	g = diag_errno(diag_error(diags, NULL, "no lasting bpf filesystem can be reached from this mount namespace"),
-		       ENOENT);
+		       ENXIO);
 	if (exec_name[0])
 		diag_hint(g, "`ip netns exec` hides it: instead of `ip netns exec %s tcctl …` run `tcctl … --netns %s`",
 			  exec_name, exec_name);
 	else
 		diag_hint(g, "mount one that lasts, outside or here: mount -t bpf bpf %s", PIN_BPFFS);
-	return -ENOENT;
+	return -ENXIO; /* not -ENOENT: what is pinned there we do not know */
 }
 
 int pin_bpffs_open(const char *path, bool create, struct tcctl_diags *diags, int *ret_fd, char **ret_path)

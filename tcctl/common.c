@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "caps.h"
@@ -23,6 +25,13 @@ int load_config(const struct options *options, struct tcctl_diags *diags, struct
 				 &config_options, diags, ret_config);
 }
 
+static bool bpffs_missing(void)
+{
+	struct statfs fs;
+
+	return statfs("/sys/fs/bpf", &fs) || (unsigned long)fs.f_type != BPF_FS_MAGIC;
+}
+
 int open_context(const struct options *options, struct tcctl_diags *diags, struct tcctl **ret_tcctl)
 {
 	struct tcctl_open_options open_options = {
@@ -36,9 +45,9 @@ int open_context(const struct options *options, struct tcctl_diags *diags, struc
 	err = tcctl_open(&open_options, diags, ret_tcctl);
 	if (err)
 		return err;
-	/* Into another namespace we go again and again (TCX answers for the caller's own), and `status` looks up the
-	 * programs of others. */
-	err = caps_drop(options->netns || options->command == &commands[CMD_STATUS]);
+	/* Into another namespace we go again and again (TCX answers for the caller's own), `status` looks up the programs
+	 * of others, and a bpffs that is missing is mounted when there is something to pin. */
+	err = caps_drop(options->netns || options->command == &commands[CMD_STATUS] || bpffs_missing());
 	if (err)
 		diag_errno(diag_error(diags, NULL, "giving up capabilities failed: %s", strerror(-err)), err);
 	return err;
