@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The stored state: written and read back equal; damage, truncation and newer versions are noticed. */
+#include <errno.h>
+
+#include "state.h"
+#include "test.h"
+
+static struct state sample(void)
+{
+	struct state s = { .spec = strdup("tcctl: 1\n"), .spec_len = 9 };
+	struct state_pipeline *p;
+
+	s.pipelines = calloc(1, sizeof(*s.pipelines));
+	s.n_pipelines = 1;
+	p = &s.pipelines[0];
+	p->id = 3;
+	p->ruleset = strdup("wan");
+	p->order = strdup("classify(wan: 2 rules) → mark → end");
+	p->code_digest = 1;
+	p->data_digest = 2;
+	p->elf_digest = 3;
+	p->abi_digest = 4;
+	p->generation = 5;
+	p->root_id = 6;
+	p->entry_id = 7;
+	p->hook_chunks = 1;
+	p->rule_chunks = 2;
+	p->slots = calloc(1, sizeof(*p->slots));
+	p->n_slots = 1;
+	p->slots[0] = (struct state_slot){ STATE_JT_UDP, 2, 99, 2152, strdup("gtpu") };
+	p->classes = calloc(2, sizeof(*p->classes));
+	p->n_classes = 2;
+	p->classes[0].name = strdup("keep");
+	p->classes[1].name = strdup("voice");
+	p->classes[1].retired = (struct tcctl_counter){ 10, 20, 30 };
+	p->counters = calloc(2, sizeof(*p->counters));
+	p->n_counters = 2;
+	p->counters[0] = (struct state_counter){ 11, 17408, 0, 1, strdup("calls") };
+	p->counters[1] = (struct state_counter){ 12, 17409, STATE_GONE, 0, NULL };
+	s.hooks = calloc(2, sizeof(*s.hooks));
+	s.n_hooks = 2;
+	s.hooks[0] = (struct state_hook){ "eth0", 2, SPEC_INGRESS, 3, 4, 31744, 1 };
+	s.hooks[1] = (struct state_hook){ "eth0.100", 3, SPEC_EGRESS, 3, 11, 31744, 1 };
+	s.clsacts = calloc(1, sizeof(*s.clsacts));
+	s.n_clsacts = 1;
+	s.clsacts[0] = (struct state_clsact){ "eth0", 2 };
+	return s;
+}
+
+/* Encoding is a complete and canonical description, so equal blobs mean equal states. */
+static bool equal(const struct state *a, const struct state *b)
+{
+	void *x, *y;
+	size_t nx, ny;
+	bool same;
+
+	test_eq(state_encode(a, NULL, &x, &nx), 0);
+	test_eq(state_encode(b, NULL, &y, &ny), 0);
+	same = nx == ny && !memcmp(x, y, nx);
+	free(x);
+	free(y);
+	return same;
+}
+
+int main(void)
+{
+	struct state s = sample(), next = sample(), copy = {};
+	struct state_record r = {};
+	uint32_t schema;
+	unsigned char *blob;
+	size_t len, accepted = 0;
+
+	test_case("round trip");
+	test_eq(state_encode(&s, NULL, (void **)&blob, &len), 0);
+	test_eq(state_decode(blob, len, &r, &schema), 0);
+	test_ok(!r.has_next);
+	test_ok(equal(&s, &r.now));
+	test_streq(r.now.pipelines[0].counters[0].name, "calls");
+	test_ok(!r.now.pipelines[0].counters[1].name);
+	test_eq(r.now.pipelines[0].classes[1].retired.bytes, 30);
+	test_streq(r.now.hooks[1].device, "eth0.100");
+	state_record_done(&r);
+
+	test_case("padding behind the blob does not matter");
+	blob = realloc(blob, len + 4096);
+	memset(blob + len, 0xaa, 4096);
+	test_eq(state_decode(blob, len + 4096, &r, &schema), 0);
+	state_record_done(&r);
+
+	test_case("every cut is noticed");
+	for (size_t n = 0; n < len; n++)
+		accepted += !state_decode(blob, n, &r, &schema);
+	test_eq(accepted, 0);
+
+	test_case("every changed byte is noticed");
+	for (size_t n = 0; n < len; n++) {
+		blob[n] ^= 0x40;
+		accepted += !state_decode(blob, len, &r, &schema);
+		blob[n] ^= 0x40;
+	}
+	test_eq(accepted, 0);
+
+	test_case("a newer schema is told apart from damage");
+	blob[4] = STATE_SCHEMA + 1;
+	test_eq(state_decode(blob, len, &r, &schema), -EPROTONOSUPPORT);
+	test_eq(schema, STATE_SCHEMA + 1);
+	free(blob);
+
+	test_case("a state with an intent");
+	free(next.pipelines[0].ruleset);
+	next.pipelines[0].ruleset = NULL;
+	next.n_hooks = 1;
+	test_eq(state_encode(&s, &next, (void **)&blob, &len), 0);
+	test_eq(state_decode(blob, len, &r, &schema), 0);
+	test_ok(r.has_next);
+	test_ok(equal(&s, &r.now));
+	test_ok(equal(&next, &r.next));
+	test_ok(!equal(&r.now, &r.next));
+	test_ok(!r.next.pipelines[0].ruleset);
+	state_record_done(&r);
+	free(blob);
+
+	test_case("an empty state");
+	test_eq(state_encode(&(struct state){}, NULL, (void **)&blob, &len), 0);
+	test_eq(state_decode(blob, len, &r, &schema), 0);
+	test_ok(!r.now.spec && !r.now.n_pipelines && !r.now.n_hooks);
+	state_record_done(&r);
+	free(blob);
+
+	test_case("copies are deep");
+	test_eq(state_copy(&s, &copy), 0);
+	test_ok(equal(&s, &copy));
+	test_ok(copy.pipelines[0].order != s.pipelines[0].order);
+
+	test_case("a hook without its pipeline is damage");
+	copy.hooks[0].pipeline = 4;
+	test_eq(state_encode(&copy, NULL, (void **)&blob, &len), 0);
+	test_eq(state_decode(blob, len, &r, &schema), -EBADMSG);
+	free(blob);
+
+	state_done(&copy);
+	state_done(&s);
+	state_done(&next);
+	return test_done();
+}
