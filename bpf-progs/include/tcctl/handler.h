@@ -307,6 +307,31 @@ static __always_inline int tcctl_drop(struct __sk_buff *skb, __u32 reason)
 	return TC_ACT_SHOT;
 }
 
+/* Send the packet to another device, flags as for bpf_redirect(). The context ends here. */
+static __always_inline int tcctl_redirect(struct __sk_buff *skb, __u32 ifindex, __u64 flags)
+{
+	tcctl_clear(skb);
+	return bpf_redirect(ifindex, flags);
+}
+
+/* Send a copy, and go on with the packet. The other device's programs run inside this call; they must not take
+ * this packet's context for their own. Scratch memory of yours may be overwritten by then. */
+static __always_inline long tcctl_clone_redirect(struct __sk_buff *skb, __u32 ifindex, __u64 flags)
+{
+	__u32 guard = tcctl_cb(skb, 0), offsets = tcctl_cb(skb, 1), proto = tcctl_cb(skb, 2);
+	__u32 ports = tcctl_cb(skb, 3), class = tcctl_cb(skb, 4);
+	long err;
+
+	tcctl_clear(skb);
+	err = bpf_clone_redirect(skb, ifindex, flags);
+	tcctl_cb_set(skb, 0, guard);
+	tcctl_cb_set(skb, 1, offsets);
+	tcctl_cb_set(skb, 2, proto);
+	tcctl_cb_set(skb, 3, ports);
+	tcctl_cb_set(skb, 4, class);
+	return err;
+}
+
 /* A handler is done: on to the first stage. */
 static __always_inline int tcctl_handled(struct __sk_buff *skb)
 {

@@ -54,8 +54,8 @@ TCCTL_JUMP_TABLE(jt_udp, TCCTL_UDP_MAX);
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, TCCTL_CNT_FIXED_MAX);
-	__uint(key_size, 4);
-	__uint(value_size, 24); /* struct tcctl_counter */
+	__type(key, __u32);
+	__type(value, struct tcctl_counter);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } counters_fixed SEC(".maps") __weak;
 
@@ -103,8 +103,8 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__uint(key_size, 4);
-	__uint(value_size, 8); /* struct tcctl_ctl */
+	__type(key, __u32);
+	__type(value, struct tcctl_ctl);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } ctl SEC(".maps") __weak;
 #endif
