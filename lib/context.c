@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "caps.h"
 #include "diag.h"
 #include "model.h"
 #include "pin.h"
@@ -53,7 +54,7 @@ int tcctl_open(const struct tcctl_open_options *options, struct tcctl_diags *dia
 	if (!err)
 		err = netns_identity(t->netns_fd, t->identity);
 	if (err) {
-		if (!diags->n_errors)
+		if (!diags->n_errors && !(err == -EPERM && caps_require(CAPS_NETNS, diags)))
 			diag_errno(diag_error(diags, NULL, "cannot open the network namespace: %s", strerror(-err)), err);
 		goto fail;
 	}
