@@ -39,6 +39,7 @@ int open_context(const struct options *options, struct tcctl_diags *diags, struc
 		.netns = options->netns,
 		.bpffs = options->bpffs,
 		.lock_ms = options->wait_ms,
+		.prio = options->prio,
 	};
 	int err;
 

@@ -38,6 +38,19 @@ static int parse_seconds(const char *value, void *dest)
 	return 0;
 }
 
+static int parse_prio(const char *value, void *dest)
+{
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(value, &end, 10);
+	if (errno || end == value || *end || value[0] == '-' || v < 1 || v > 65535)
+		return -1;
+	*(unsigned int *)dest = (unsigned int)v;
+	return 0;
+}
+
 #define CONFIG_CMDS (FOR(CMD_CHECK) | FOR(CMD_PLAN) | FOR(CMD_APPLY))
 #define KERNEL_CMDS \
 	(FOR(CMD_PLAN) | FOR(CMD_APPLY) | FOR(CMD_STATUS) | FOR(CMD_EXPORT) | FOR(CMD_REMOVE) | FOR(CMD_DOCTOR))
@@ -52,6 +65,8 @@ const struct option_row option_rows[] = {
 	  parse_text, "a name or a path", offsetof(struct options, netns), COMPLETE_NETNS },
 	{ "bpffs", 0, "DIR", "keep pins below this bpffs instead of /sys/fs/bpf", KERNEL_CMDS, parse_text, "a folder",
 	  offsetof(struct options, bpffs), COMPLETE_DIR },
+	{ "prio", 0, "N", "preference of new filters among those of others, 1 runs first (default: 31744)",
+	  FOR(CMD_PLAN) | FOR(CMD_APPLY), parse_prio, "a number, 1 to 65535", offsetof(struct options, prio), COMPLETE_NONE },
 	{ "wait", 0, "SECONDS", "wait this long for another tcctl to finish (default: 5)",
 	  FOR(CMD_APPLY) | FOR(CMD_REMOVE), parse_seconds, "seconds, 0 to 86400", offsetof(struct options, wait_ms),
 	  COMPLETE_NONE },

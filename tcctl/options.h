@@ -33,7 +33,7 @@ struct options {
 	const struct command *command;
 	bool help, json, quiet, verbose;
 	const char *base, *netns, *bpffs, *name;
-	unsigned int wait_ms;
+	unsigned int wait_ms, prio;
 	const char *const *args; /* positional */
 	size_t n_args;
 };

@@ -9,7 +9,7 @@ _tcctl() {
 	--netns | -n)
 		mapfile -t COMPREPLY < <(compgen -W "$(ls /run/netns 2>/dev/null)" -- "$cur")
 		return ;;
-	--name | --wait)
+	--name | --prio | --wait)
 		:
 		return ;;
 	esac
@@ -24,8 +24,8 @@ _tcctl() {
 	case $cmd in
 	"") words="check plan apply status export remove doctor completion version" ;;
 	check) words=" --base --json -j --quiet -q --verbose -v --help -h" ;;
-	plan) words=" --base --netns -n --bpffs --json -j --quiet -q --verbose -v --help -h" ;;
-	apply) words=" --base --netns -n --bpffs --wait --json -j --quiet -q --verbose -v --help -h" ;;
+	plan) words=" --base --netns -n --bpffs --prio --json -j --quiet -q --verbose -v --help -h" ;;
+	apply) words=" --base --netns -n --bpffs --prio --wait --json -j --quiet -q --verbose -v --help -h" ;;
 	status) words=" --name --netns -n --bpffs --json -j --verbose -v --help -h" ;;
 	export) words=" --name --netns -n --bpffs --json -j --verbose -v --help -h" ;;
 	remove) words=" --name --netns -n --bpffs --wait --json -j --quiet -q --verbose -v --help -h" ;;

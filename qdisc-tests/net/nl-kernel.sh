@@ -1,0 +1,8 @@
+#!/bin/bash
+# The netlink layer against this kernel; other kernels answer some requests in other words.
+# also-vm
+# timeout: 120
+. "${0%/*}/../lib/lib.sh"
+need_cmd ip tc
+need_file "$B/tests/unit/nl_kernel"
+"$B/tests/unit/nl_kernel"
