@@ -82,6 +82,50 @@ static void test_files(const char *pattern, bool no_warnings)
 	globfree(&g);
 }
 
+/* Every complete configuration in the man page is accepted without a warning. */
+static void test_man_page(void)
+{
+	char path[300], line[512], *text = NULL;
+	unsigned int found = 0;
+	bool inside = false;
+	size_t len;
+	FILE *f, *block = NULL;
+
+	test_case("configurations of tcctl.yaml(5)");
+	snprintf(path, sizeof(path), "%.*s/../../docs/man/tcctl.yaml.5", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__);
+	f = fopen(path, "r");
+	if (!f) {
+		test_fail("cannot read %s: run from the top of the source tree", path);
+		return;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, ".Bd", 3)) {
+			block = open_memstream(&text, &len);
+			inside = true;
+		} else if (!strncmp(line, ".Ed", 3) && inside) {
+			struct tcctl_diags *d = diags_new();
+			struct spec *spec = NULL;
+
+			fclose(block);
+			inside = false;
+			if (!strncmp(text, "tcctl: 1\n", 9)) {
+				found++;
+				if (!spec_parse(text, len, "tcctl.yaml.5", NULL, d, &spec))
+					spec_check(spec, d);
+				show(d);
+			}
+			spec_free(spec);
+			diags_free(d);
+			free(text);
+		} else if (inside) {
+			fputs(line, block);
+		}
+	}
+	fclose(f);
+	if (found < 3)
+		test_fail("only %u found", found);
+}
+
 static void test_exact(void)
 {
 	static const char want[] =
@@ -320,6 +364,7 @@ int main(void)
 {
 	test_files("config/good-*.yaml", false);
 	test_files("../../examples/*.yaml", true);
+	test_man_page();
 	test_exact();
 	test_strings();
 	test_random();

@@ -39,9 +39,9 @@ int main(void)
 	check("unused",
 	      HEAD "sets: { s: { items: [] }, t: { items: [] } }\nclasses: { a: {}, b: {} }\n"
 		   "rules: { r: [ { src: s, class: a } ], q: [ { class: a } ] }\n" ETH0,
-	      "x:2:26: warning: no rule names the set \"t\"\n"
+	      "x:2:27: warning: no rule names the set \"t\"\n"
 	      "x:3:19: warning: no rule names the class \"b\"\n"
-	      "x:4:40: warning: no interface names the rule set \"q\"\n");
+	      "x:4:39: warning: no interface names the rule set \"q\"\n");
 	check("a set that only an exception uses is used",
 	      HEAD "sets: { s: { items: [] } }\nrules: { r: [ { src: 10.0.0.0/8, not: { src: s }, class: keep } ] }\n" ETH0, "");
 	check("no interfaces", HEAD "rules: { r: [ { class: keep } ] }\n",
