@@ -7,9 +7,9 @@
 # The kernel does not clear skb->cb: the first cases show that a careless program's words do arrive.
 # timeout: 120
 . "${0%/*}/../lib/lib.sh"
+. "${0%/*}/../lib/stock.sh"
 need_cmd jq nc
 OBJ=$B/tests/net/leak.bpf.o
-G=/sys/fs/bpf/tc/globals
 need_file "$BPF/root.bpf.o" "$OBJ" "$PKT"
 
 topo_pair
@@ -22,13 +22,6 @@ in_ns server tc qdisc add dev s0 clsact
 in_ns server tc qdisc add dev d0 clsact
 in_ns third tc qdisc add dev d1 clsact
 
-filter() { # NS DEV DIR PRIO CLASSID_MINOR OBJECT PROGRAM
-	must in_ns "$1" tc filter add dev "$2" "$3" prio "$4" handle 1 bpf da obj "$6" sec tc program "$7" flowid "1:$(printf %x "$5")"
-}
-unfilter() { must in_ns "$1" tc filter del dev "$2" "$3" prio "$4"; }	# NS DEV DIR PRIO
-graft() { must tc exec bpf graft "m:globals/$1" key "$2" obj "$3" sec tc program "$4" type cls; } # TABLE SLOT OBJECT PROGRAM
-le32() { printf '%02x %02x %02x %02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24)); }
-config() { must bpftool map update pinned $G/leak_cfg key hex $(le32 "$1") value hex $(le32 "$2"); } # KEY VALUE
 seen() { # KEY FIELD…: fields of leak_seen, as a list
 	local fields
 	fields=$(printf ', .%s' "${@:2}")
@@ -51,7 +44,7 @@ filter client c0 egress 10 0 "$OBJ" dirty
 send
 check_eq "a careless program's cb arrives over a veth in another namespace" "$(seen 1 packets dirty)" "[10,10]"
 unfilter client c0 egress 10
-config 0 "$(in_ns server ip -j link show d0 | jq ".[0].ifindex")"
+map_set leak_cfg 0 "$(in_ns server ip -j link show d0 | jq ".[0].ifindex")"
 filter server s0 ingress 10 0 "$OBJ" dirty
 filter server s0 ingress 30 0 "$OBJ" redirect
 reset
