@@ -103,7 +103,7 @@ int tx_settle(struct tx *tx)
 	struct session *s = tx->s;
 	int err = 0, e;
 
-	if (tx->attached)
+	if (tx->retires)
 		pipeline_wait();
 	for (size_t i = 0; i < tx->n_pipelines; i++) {
 		struct tx_pipeline *tp = &tx->pipelines[i];

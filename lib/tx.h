@@ -33,7 +33,7 @@ struct tx {
 	struct nl_op *ops;  /* one per plan->hooks, in their order; type NL_OP_MAX: nothing to do */
 	int *was_fds;	    /* per plan->hooks: program to put back, -1 */
 	bool *clsact_made;  /* per plan->clsacts */
-	bool attached;	    /* something became visible */
+	bool retires;	    /* packets may be inside what goes: wait before it does */
 	struct undo undo;
 	struct tcctl_result result;
 };

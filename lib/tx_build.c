@@ -18,8 +18,7 @@ static int undo_pipeline(void *ctx, size_t i)
 {
 	struct tx *tx = ctx;
 
-	if (tx->attached)
-		pipeline_wait();
+	pipeline_wait(); /* it may have been attached for a moment */
 	return pipeline_remove(tx->s->owner_fd, tx->pipelines[i].pp->id);
 }
 

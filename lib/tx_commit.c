@@ -203,12 +203,13 @@ static int run_ops(struct tx *tx, bool deletes)
 	}
 	if (!n)
 		return 0;
-	tx->attached = true;
 	err = nl_run(tx->s->t->nl, ops, n);
 	for (size_t i = 0; i < n; i++) {
 		const char *device, *dir;
 		size_t k = which[i];
 
+		/* adding alone takes nothing away from a packet on its way */
+		tx->retires |= ops[i].type != NL_OP_FILTER_ADD;
 		switch (ops[i].err) {
 		case 0:
 			undo_push(&tx->undo, deletes ? undo_delete :
@@ -271,7 +272,7 @@ static int do_switch(struct tx *tx, size_t i)
 			   err);
 		return err;
 	}
-	tx->attached = true;
+	tx->retires = true;
 	undo_push(&tx->undo, undo_switch, i);
 	tx->result.pipelines_swapped++;
 	return 0;
@@ -292,7 +293,7 @@ static int do_generation(struct tx *tx, size_t i)
 			   err);
 		return err;
 	}
-	tx->attached = true;
+	tx->retires = true;
 	undo_push(&tx->undo, undo_generation, i);
 	tx->result.pipelines_rules++;
 	return 0;
