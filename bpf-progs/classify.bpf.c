@@ -29,7 +29,7 @@ int classify(struct __sk_buff *skb)
 		tcctl_count(skb, TCCTL_CNT_REASON + reason);
 		return tcctl_next_of(skb, TCCTL_STAGE_CLASSIFY);
 	}
-	tcctl_count_id(hit.counter, tcctl_size(skb));
+	tcctl_count_id(skb, hit.counter);
 	if (hit.flags & TCCTL_HIT_DROP)
 		return tcctl_drop(skb, TCCTL_R_RULE_DROP);
 	tcctl_set_class(skb, hit.class);

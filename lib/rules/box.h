@@ -159,10 +159,10 @@ void line_table_free(struct line_table *t);
 int line_table_add(struct line_table *t, struct arena_buf *a, const struct arena_line *lines, size_t n,
 		   uint32_t *ret_base);
 
-/* Build the trees of one view into `a`; returns line and number of the root descriptors. -E2BIG: the
+/* Build the trees of one view into `a`; returns the first and the end of the trees' descriptors. -E2BIG: the
  * budget of lines; -EOVERFLOW: more steps than a packet may take. */
 int trees_build(const struct boxes *x, unsigned int family, const struct tree_rule *rules, struct line_table *shared,
-		struct arena_buf *a, uint32_t *ret_line, uint32_t *ret_n, struct tree_stats *stats);
+		struct arena_buf *a, uint32_t *ret_first, uint32_t *ret_end, struct tree_stats *stats);
 
 /* Build the set trie of one side and family. *ret_entry 0: no set has a prefix of this family. */
 int set_trie_build(const struct box_sets *sets, unsigned int side, unsigned int family, struct arena_buf *a,

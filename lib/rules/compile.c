@@ -96,8 +96,8 @@ static int build(struct compile *c, struct arena_roots *roots)
 			roots->view[v] = roots->view[v & 1];
 			continue;
 		}
-		err = trees_build(&c->boxes[v], v & 1 ? 6 : 4, c->rules, c->shared, &c->a, &roots->view[v].line,
-				  &roots->view[v].n, &c->stats);
+		err = trees_build(&c->boxes[v], v & 1 ? 6 : 4, c->rules, c->shared, &c->a, &roots->view[v].first,
+				  &roots->view[v].end, &c->stats);
 	}
 	for (unsigned int side = 0; side < 2 && !err; side++)
 		for (unsigned int six = 0; six < 2 && !err; six++) {

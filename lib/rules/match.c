@@ -71,9 +71,9 @@ int rules_match_arena(const struct rules_arena *arena, const struct rules_packet
 		arena_key_sets(&view, roots, &key, v6);
 	v = ARENA_VIEW(v6, h->used & ARENA_USE_VIEWS && p->src_local);
 	if (v6)
-		arena_lookup(&view, &key, roots->view[v].line, roots->view[v].n, 1, &res);
+		arena_lookup(&view, &key, roots->view[v].first, roots->view[v].end, 1, &res);
 	else
-		arena_lookup(&view, &key, roots->view[v].line, roots->view[v].n, 0, &res);
+		arena_lookup(&view, &key, roots->view[v].first, roots->view[v].end, 0, &res);
 	if (ret_lines) {
 		unsigned int distinct = 0;
 

@@ -616,7 +616,7 @@ static int round_build(struct build *t, uint32_t *ids, size_t n, struct tree *tr
 }
 
 int trees_build(const struct boxes *x, unsigned int family, const struct tree_rule *rules, struct line_table *shared,
-		struct arena_buf *a, uint32_t *ret_line, uint32_t *ret_n, struct tree_stats *stats)
+		struct arena_buf *a, uint32_t *ret_first, uint32_t *ret_end, struct tree_stats *stats)
 {
 	_cleanup_free_ uint32_t *ids = malloc((x->n + 1) * sizeof(*ids));
 	_cleanup_free_ uint8_t *spilled = calloc(x->n + 1, 1);
@@ -629,6 +629,7 @@ int trees_build(const struct boxes *x, unsigned int family, const struct tree_ru
 		.work_max = 20000000000ULL,
 	};
 	size_t n = x->n, n_trees = 0, depth = 0;
+	uint32_t base;
 	int err;
 
 	if (!ids || !spilled || !counts || !trees)
@@ -651,16 +652,17 @@ int trees_build(const struct boxes *x, unsigned int family, const struct tree_ru
 				ids[n++] = (uint32_t)i;
 	}
 	qsort(trees, n_trees, sizeof(*trees), tree_cmp);
-	err = arena_buf_grow(a, (n_trees + 7) / 8, ret_line);
+	err = arena_buf_grow(a, (n_trees + 7) / 8, &base);
 	if (err)
 		return err;
 	for (size_t i = 0; i < n_trees; i++) {
-		((struct arena_nodes *)(a->lines + *ret_line + i / 8))->d[i % 8] = trees[i].node;
-		depth += trees[i].depth + 1; /* fetching a root is a step, too */
+		((struct arena_nodes *)(a->lines + base + i / 8))->d[i % 8] = trees[i].node;
+		depth += trees[i].depth;
 	}
-	*ret_n = (uint32_t)n_trees;
+	*ret_first = base * 8;
+	*ret_end = base * 8 + (uint32_t)n_trees;
 	if (depth > stats->depth)
 		stats->depth = depth;
 	stats->trees += n_trees;
-	return depth > ARENA_STEPS ? -EOVERFLOW : 0;
+	return depth >= ARENA_STEPS ? -EOVERFLOW : 0;
 }

@@ -64,8 +64,7 @@ struct arena_header {
 #define ARENA_VIEWS 4
 struct arena_roots {
 	struct {
-		__u32 line; /* eight tree descriptors a line, best rule first */
-		__u32 n;
+		__u32 first, end; /* descriptors of trees, best rule first, eight a line, counted from line 0 */
 	} view[ARENA_VIEWS];
 	__u32 set[2][2]; /* set tries: [source, destination][v4, v6], an entry of ARENA_T_* */
 	__u32 reserved[4];

@@ -51,6 +51,16 @@ struct tcctl_frag {
 };
 _Static_assert(sizeof(struct tcctl_frag_key) == 40 && sizeof(struct tcctl_frag) == 12, "as maps.h says");
 
+/* The same value, but any value to the verifier. */
+static __always_inline __u32 tcctl_unknown(struct __sk_buff *skb, __u32 value)
+{
+	__u32 ports = tcctl_cb(skb, TCCTL_CB_PORTS);
+
+	value = tcctl_forget(skb, value);
+	tcctl_cb_set(skb, TCCTL_CB_PORTS, ports);
+	return value;
+}
+
 static __always_inline __u64 tcctl_mix(__u64 h, __u64 v)
 {
 	h = (h ^ v) * 0x9e3779b97f4a7c15ULL;
@@ -116,7 +126,7 @@ static __always_inline void tcctl_lookup_rules(arena_t arena, const struct arena
 	const struct arena_roots *roots;
 	struct arena_result res;
 	struct arena_key *key;
-	__u32 zero = 0, line, n;
+	__u32 zero = 0, root, n;
 
 	hit->flags = 0;
 	hit->class = TCCTL_CLASS_KEEP;
@@ -156,13 +166,13 @@ static __always_inline void tcctl_lookup_rules(arena_t arena, const struct arena
 		arena_key_sets(arena, roots, key, v6);
 	/* by branches: a variable index would be one into a map value */
 	if (h->used & ARENA_USE_VIEWS && src_local) {
-		line = v6 ? roots->view[ARENA_VIEW(1, 1)].line : roots->view[ARENA_VIEW(0, 1)].line;
-		n = v6 ? roots->view[ARENA_VIEW(1, 1)].n : roots->view[ARENA_VIEW(0, 1)].n;
+		root = v6 ? roots->view[ARENA_VIEW(1, 1)].first : roots->view[ARENA_VIEW(0, 1)].first;
+		n = v6 ? roots->view[ARENA_VIEW(1, 1)].end : roots->view[ARENA_VIEW(0, 1)].end;
 	} else {
-		line = v6 ? roots->view[ARENA_VIEW(1, 0)].line : roots->view[ARENA_VIEW(0, 0)].line;
-		n = v6 ? roots->view[ARENA_VIEW(1, 0)].n : roots->view[ARENA_VIEW(0, 0)].n;
+		root = v6 ? roots->view[ARENA_VIEW(1, 0)].first : roots->view[ARENA_VIEW(0, 0)].first;
+		n = v6 ? roots->view[ARENA_VIEW(1, 0)].end : roots->view[ARENA_VIEW(0, 0)].end;
 	}
-	arena_lookup(arena, key, line, n, v6, &res);
+	arena_lookup(arena, key, root, n, v6, &res);
 	if (res.rule == ARENA_NO_RULE)
 		return;
 	hit->flags = TCCTL_HIT_MATCH | (res.class & ARENA_E_DROP ? TCCTL_HIT_DROP : 0);
@@ -203,7 +213,7 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 	const struct arena_header *h;
 	struct tcctl_frag_key fk;
 	__u64 hash, src, dst;
-	__u32 i;
+	__u32 place, other, known;
 
 	if (!(p->flags & (TCCTL_F_IPV4 | TCCTL_F_IPV6)))
 		return TCCTL_R_NON_IP;
@@ -284,6 +294,13 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 		}
 	}
 	f.small = (f.small | (__u64)meta << 24) << 32 | ports;
+	/* From here on the verifier shall not tell these apart, or it would walk the look-up once for each
+	 * combination. */
+	known = tcctl_unknown(skb, !!v6 | !!src_local << 1 | frag << 2 | rare << 4);
+	v6 = known & 1;
+	src_local = known & 2;
+	frag = known >> 2 & 3;
+	rare = known >> 4;
 
 	if (tcctl_unlikely(frag && used & ARENA_USE_L4)) {
 		fk.addr[0] = f.addr[0];
@@ -304,10 +321,9 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 		}
 	}
 
-	if (used & ARENA_NO_CACHE) {
-		tcctl_lookup_rules(arena, h, &f, v6, src_local, hit);
-		goto found;
-	}
+	place = 0;
+	if (tcctl_unlikely(used & ARENA_NO_CACHE))
+		goto lookup;
 	hash = tcctl_mix(h->seed, f.addr[0]);
 	if (v6) {
 		hash = tcctl_mix(hash, f.addr[1]);
@@ -319,39 +335,44 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 		hash = tcctl_mix(hash, (__u64)f.class << 32 | f.maclo);
 	}
 	hash = tcctl_mix(hash, f.small);
-	i = hash % TCCTL_FLOWS;
-	e = bpf_map_lookup_elem(&flows, &i);
+	place = hash % TCCTL_FLOWS;
+	e = bpf_map_lookup_elem(&flows, &place);
 	if (!e)
 		return TCCTL_R_NO_RULES;
 	if (tcctl_likely(tcctl_flow_is(e, &f, v6, rare))) {
 		tcctl_flow_hit(e, hit);
 		goto found;
 	}
-	i = (hash >> 40) % TCCTL_FLOWS;
-	e2 = bpf_map_lookup_elem(&flows, &i);
+	other = (hash >> 40) % TCCTL_FLOWS;
+	e2 = bpf_map_lookup_elem(&flows, &other);
 	if (!e2)
 		return TCCTL_R_NO_RULES;
 	if (tcctl_likely(tcctl_flow_is(e2, &f, v6, rare))) {
 		tcctl_flow_hit(e2, hit);
 		goto found;
 	}
-	tcctl_lookup_rules(arena, h, &f, v6, src_local, hit);
 	/* Into a place that holds nothing of this arena, else into either: a flow pushed out goes to its other
 	 * place the next time, and so the table fills up evenly. */
 	if (e->stamp == f.stamp && (e2->stamp != f.stamp || bpf_get_prandom_u32() & 1))
-		e = e2;
-	e->stamp = 0;
-	e->counter = hit->counter | hit->flags << 24;
-	e->class = f.class | hit->class;
-	e->rare = f.rare;
-	e->small = f.small;
-	e->mark = f.mark;
-	e->maclo = f.maclo;
-	e->addr[0] = f.addr[0];
-	e->addr[1] = f.addr[1];
-	e->addr[2] = f.addr[2];
-	e->addr[3] = f.addr[3];
-	e->stamp = f.stamp;
+		place = other;
+lookup:
+	tcctl_lookup_rules(arena, h, &f, v6, src_local, hit);
+	/* looked up again: a pointer that is sometimes there would double the states of the loop above */
+	e = h->used & ARENA_NO_CACHE ? NULL : bpf_map_lookup_elem(&flows, &place);
+	if (e) {
+		e->stamp = 0;
+		e->counter = hit->counter | hit->flags << 24;
+		e->class = f.class | hit->class;
+		e->rare = f.rare;
+		e->small = f.small;
+		e->mark = f.mark;
+		e->maclo = f.maclo;
+		e->addr[0] = f.addr[0];
+		e->addr[1] = f.addr[1];
+		e->addr[2] = f.addr[2];
+		e->addr[3] = f.addr[3];
+		e->stamp = f.stamp;
+	}
 found:
 	if (tcctl_unlikely(frag == 1 && used & ARENA_USE_L4)) {
 		struct tcctl_frag first = {

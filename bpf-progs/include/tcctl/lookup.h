@@ -12,7 +12,9 @@
 #include "tcctl/arena.h"
 
 /* Lines a tree walk may read; the compiler refuses rule sets that could need more. */
+#ifndef ARENA_STEPS
 #define ARENA_STEPS 160
+#endif
 
 struct arena_result {
 	__u32 rule;    /* index, ARENA_NO_RULE: none matched */
@@ -190,44 +192,48 @@ static __always_inline void arena_key_sets(arena_t arena, const struct arena_roo
 	key->w[ARENA_W_DSETS] = root ? arena_sets(arena, root, hi, lo) : 0;
 }
 
+/* Take the entry at `e` if it matches, and go on with the next tree; go on with the next tree, too, when a better
+ * rule is known already: what follows in a leaf is worse still. */
+#define ARENA_TRY_ENTRY(family)                                                \
+	do {                                                                   \
+		if ((e->rule & ARENA_NO_RULE) >= best)                         \
+			goto next_tree;                                        \
+		if (arena_entry##family##_matches(arena, e, key)) {            \
+			best = e->rule & ARENA_NO_RULE;                        \
+			counter = e->counter & 0xfffff;                        \
+			class = e->class;                                      \
+			goto next_tree;                                        \
+		}                                                              \
+	} while (0)
+
 /*
- * Find the first rule that matches. `view` is ARENA_VIEW(), of constant family for the verifier's sake where
- * possible. Trees are walked best rule first, and left as soon as nothing better can be in them.
+ * Find the first rule that matches. `root` to `end` are the trees, numbers of descriptors counted from line 0;
+ * best rule first. A tree is left as soon as nothing better can be in it.
+ *
+ * `root` must not be a number the verifier knows something about (it is not, coming from a map), or each of its
+ * values would be another state of the loop.
  */
-static __always_inline void arena_lookup(arena_t arena, const struct arena_key *key, __u32 root_line, __u32 n_roots,
-					 __u32 v6, struct arena_result *ret)
+static __always_inline void arena_lookup(arena_t arena, const struct arena_key *key, __u32 root, __u32 end, __u32 v6,
+					 struct arena_result *ret)
 {
-	__u32 best = ARENA_NO_RULE, counter = 0, class = 0, root = 0;
+	__u32 best = ARENA_NO_RULE, counter = 0, class = 0;
+	const struct arena_nodes *nodes;
 	__u64 node = 0;
 
 	for (int i = 0; i < ARENA_STEPS; i++) {
-		__u32 index;
-
-		if (!arena_node_kind(node)) {
-			const struct arena_nodes *roots;
-
-			if (root >= n_roots)
-				break;
-			roots = arena_line(arena, root_line + (root >> 3));
-			if (!roots)
-				break;
-			node = roots->d[root & 7];
-			root++;
-			if (arena_node_rule(node) >= best)
-				break;
-			continue;
-		}
+		if (!i)
+			goto next_tree;
 		if (arena_node_kind(node) == ARENA_KIND_CUT) {
-			const struct arena_nodes *nodes;
 			__u32 bits = node >> 54 & 31;
+			__u32 index = key->w[node >> 44 & 31] >> (node >> 49 & 31) & ((1U << bits) - 1);
 
-			index = key->w[node >> 44 & 31] >> (node >> 49 & 31) & ((1U << bits) - 1);
 			nodes = arena_line(arena, arena_node_base(node) + (index >> 3));
 			if (!nodes)
 				break;
 			node = nodes->d[index & 7];
+			/* an empty one says ARENA_NO_RULE */
 			if (arena_node_rule(node) >= best)
-				node = 0;
+				goto next_tree;
 			continue;
 		}
 		if (v6) {
@@ -235,51 +241,30 @@ static __always_inline void arena_lookup(arena_t arena, const struct arena_key *
 
 			if (!e)
 				break;
-			if ((e->rule & ARENA_NO_RULE) >= best) {
-				node = 0;
-				continue;
-			}
-			if (arena_entry6_matches(arena, e, key)) {
-				best = e->rule & ARENA_NO_RULE;
-				counter = e->counter & 0xfffff;
-				class = e->class;
-				node = 0;
-				continue;
-			}
+			ARENA_TRY_ENTRY(6);
 		} else {
 			const struct arena_entry4 *e = arena_line(arena, arena_node_base(node));
 
 			if (!e)
 				break;
-			if ((e->rule & ARENA_NO_RULE) >= best) {
-				node = 0;
-				continue;
-			}
-			if (arena_entry4_matches(arena, e, key)) {
-				best = e->rule & ARENA_NO_RULE;
-				counter = e->counter & 0xfffff;
-				class = e->class;
-				node = 0;
-				continue;
-			}
-			e++;
-			/* the unused half of a last line holds rule ARENA_NO_RULE */
-			if ((e->rule & ARENA_NO_RULE) >= best) {
-				node = 0;
-				continue;
-			}
-			if (arena_entry4_matches(arena, e, key)) {
-				best = e->rule & ARENA_NO_RULE;
-				counter = e->counter & 0xfffff;
-				class = e->class;
-				node = 0;
-				continue;
-			}
+			ARENA_TRY_ENTRY(4);
+			e++; /* the unused half of a last line says ARENA_NO_RULE */
+			ARENA_TRY_ENTRY(4);
 		}
-		/* the next line of the leaf: one line less, one further on */
+		/* the next line of the leaf: one further on, one less to go */
 		node -= (1ULL << 44) - 1;
-		if (!(node >> 44 & 0x7fff))
-			node = 0;
+		if (node >> 44 & 0x7fff)
+			continue;
+next_tree:
+		if (root >= end)
+			break;
+		nodes = arena_line(arena, root >> 3);
+		if (!nodes)
+			break;
+		node = nodes->d[root & 7];
+		root++;
+		if (arena_node_rule(node) >= best)
+			break;
 	}
 	ret->rule = best;
 	ret->counter = counter;
