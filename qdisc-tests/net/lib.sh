@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # The shell library itself: topologies carry traffic, nothing is shared with the host, captures are complete.
-# also-vm
+# also-vm: full
 . "${0%/*}/../lib/lib.sh"
 
 topo_router

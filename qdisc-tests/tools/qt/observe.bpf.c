@@ -41,8 +41,11 @@ static __always_inline int note(struct __sk_buff *skb, __u32 place)
 	if (n > sizeof(o->data))
 		n = sizeof(o->data);
 	o->known = n;
-	if (n)
-		bpf_skb_load_bytes(skb, 0, o->data, n);
+	/* In a form in which also old verifiers see that the size is from 1 to OBSERVED_DATA. */
+	n--;
+	asm volatile("" : "+r"(n));
+	if (n < sizeof(o->data))
+		bpf_skb_load_bytes(skb, 0, o->data, n + 1);
 	__sync_fetch_and_add(&o->count, 1);
 	return TC_ACT_UNSPEC;
 }

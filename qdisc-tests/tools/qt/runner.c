@@ -36,7 +36,7 @@ struct qt_runner {
 	char *log; /* verifier's */
 	int prog_fd;
 	struct qt_observe *observer; /* NULL: none, observer_why says why */
-	char observer_why[256];
+	char observer_why[512];
 	uint64_t seen[OBSERVE_MAX];
 	/* net */
 	int send_fd, wire_fd; /* wire_fd: the other end, on egress */
@@ -365,7 +365,7 @@ static int observers_open(struct qt_runner *r)
 	}
 	return 0;
 fail:
-	snprintf(r->observer_why, sizeof(r->observer_why), "%s", strerror(errno));
+	snprintf(r->observer_why, sizeof(r->observer_why), "%s\n%.400s", strerror(errno), libbpf_said);
 	qt_observe__destroy(r->observer);
 	r->observer = NULL;
 	return -1;
