@@ -91,6 +91,10 @@ char *spec_path(struct spec_ctx *c, const char *path, bool absolute)
 		_cleanup_free_ char *relative = joined;
 
 		cwd = getcwd(NULL, 0);
+		if (!cwd && errno == ENOMEM) {
+			c->oom = true;
+			return NULL;
+		}
 		/* Without a working folder the relative name is the best there is. */
 		if (!cwd)
 			return TAKE_PTR(relative);

@@ -186,7 +186,7 @@ static bool flag_bits(const char *text, size_t len, uint32_t *ret)
 static void flag(struct spec_ctx *c, const struct yaml_node *v, struct spec_maskeds *f)
 {
 	static const char expected[] = "flags such as syn, syn+ack, or value/mask such as syn/syn+ack";
-	struct spec_masked m;
+	struct spec_masked m = { 0 };
 	const char *slash;
 	struct diag *g;
 
