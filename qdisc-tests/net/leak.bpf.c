@@ -35,13 +35,12 @@ static __always_inline __u32 config(__u32 key)
 	return v ? *v : 0;
 }
 
-/* UDP packets only: the test's own, not neighbour discovery. */
+/* UDP over IPv4 only: the test's own packets, not neighbour discovery. */
 static __always_inline bool is_udp(struct __sk_buff *skb)
 {
-	__u8 proto = 0;
+	__u8 ip[20];
 
-	bpf_skb_load_bytes(skb, 23, &proto, 1);
-	return skb->protocol == bpf_htons(0x0800) && proto == 17;
+	return !bpf_skb_load_bytes_relative(skb, 0, ip, sizeof(ip), BPF_HDR_START_NET) && ip[0] == 0x45 && ip[9] == 17;
 }
 
 static __always_inline void look(struct __sk_buff *skb, __u32 key)
@@ -90,10 +89,13 @@ static __always_inline int noted(struct __sk_buff *skb)
 	__u32 key = 8 + (tcctl_hook(skb) >> TCCTL_HOOK_INDEX_SHIFT & 7);
 	struct seen *s = bpf_map_lookup_elem(&leak_seen, &key);
 
-	if (s && is_udp(skb)) {
+	if (s && tcctl_proto(skb) == 17 && tcctl_flags(skb) & TCCTL_F_IPV4) {
 		s->packets++;
 		s->dirty += tcctl_class(skb) != 0;
 		s->cb[0] = tcctl_cb(skb, 0);
+		s->cb[1] = tcctl_cb(skb, 1);
+		s->cb[2] = tcctl_cb(skb, 2);
+		s->cb[3] = tcctl_cb(skb, 3);
 		tcctl_set_class(skb, 0x55);
 	}
 	return tcctl_next(skb);
