@@ -191,6 +191,12 @@ static int place_run_cmp(const void *a, const void *b)
 	return c ? c : ordinal_cmp(p, q);
 }
 
+/* Does this line stand for no filter? Each prio is introduced by one with handle 0, and u32 lists its hash tables. */
+static bool is_introduction(const struct nl_filter *f)
+{
+	return !f->key.handle || (!strcmp(f->kind, "u32") && !(f->key.handle & 0xfff));
+}
+
 static int identity_cmp(const struct nl_filter *x, const struct nl_filter *y)
 {
 	int c = run_cmp(x, y);
@@ -199,9 +205,11 @@ static int identity_cmp(const struct nl_filter *x, const struct nl_filter *y)
 		return c;
 	if (x->protocol != y->protocol)
 		return x->protocol < y->protocol ? -1 : 1;
-	/* Handle 0 sorts last, after the filters it may introduce. */
+	/* Introductions last, after the filters that they introduce. */
+	if (is_introduction(x) != is_introduction(y))
+		return is_introduction(x) ? 1 : -1;
 	if (x->key.handle != y->key.handle)
-		return x->key.handle - 1 < y->key.handle - 1 ? -1 : 1;
+		return x->key.handle < y->key.handle ? -1 : 1;
 	return 0;
 }
 
@@ -230,14 +238,14 @@ int nl_filters_canonical(struct nl_filters *filters)
 	for (size_t i = 0; i < filters->n; i++)
 		places[i] = (struct place){ &filters->items[i], i };
 
-	/* An inconsistent dump repeats filters. And each prio is introduced by a line with handle 0; where that comes
-	 * alone it stays, as the only sign of a filter without a handle (`fw` in its classic form). */
+	/* An inconsistent dump repeats filters. An introduction stays only where it comes alone, as the one sign of a
+	 * filter without a handle (`fw` in its classic form). */
 	qsort(places, filters->n, sizeof(*places), place_identity_cmp);
 	for (size_t i = 0; i < filters->n; i++) {
 		const struct nl_filter *f = places[i].filter, *last = n ? places[n - 1].filter : NULL;
 
 		if (last && !run_cmp(last, f) && last->protocol == f->protocol &&
-		    (!f->key.handle || last->key.handle == f->key.handle))
+		    (is_introduction(f) || last->key.handle == f->key.handle))
 			continue;
 		places[n++] = places[i];
 	}

@@ -82,8 +82,8 @@ void nl_link_done(struct nl_link *link);
 int nl_qdisc_decode(const struct nlmsghdr *nlh, struct nl_qdisc *ret_qdisc);
 int nl_filter_decode(const struct nlmsghdr *nlh, struct nl_filter *ret_filter);
 
-/* For filter dumps: put in running order, drop duplicates and headers of prios whose filters are there. Items are
- * a new array afterwards. 0 or -ENOMEM. */
+/* For filter dumps: put in running order, drop duplicates and lines that only introduce a prio or a u32 table whose
+ * filters are there. Items are a new array afterwards. 0 or -ENOMEM. */
 int nl_filters_canonical(struct nl_filters *filters);
 
 /* Attribute readers for decode callbacks: size-checked; -EBADMSG. */

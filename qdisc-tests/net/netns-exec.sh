@@ -31,14 +31,18 @@ check_rc "also behind a bpffs that tc mounted" 0 ip netns exec client bash -c \
 in_ns client ping -qc 5 -i 0.01 10.0.1.2 >/dev/null
 check_eq "jump tables are still filled" "$("$TCCTL" status -j -n client | jq '[.classes[] | select(.name == "voice") | .packets] | add')" 10
 check_rc "a path names a namespace, too" 0 "$TCCTL" plan --netns /run/netns/client wan.yaml
-check_rc "and a process" 0 in_ns client bash -c "exec nsenter --net=/proc/1/ns/net '$TCCTL' plan --netns /proc/\$\$/ns/net wan.yaml"
+bg sleeper nsenter --net=/run/netns/client -- sleep 100
+wait_until 5 grep -q sleep /proc/${_bg[sleeper]}/comm
+check_rc "and a process" 0 "$TCCTL" plan --netns "/proc/${_bg[sleeper]}/ns/net" wan.yaml
+bg_stop sleeper
 check_rc "what is no namespace is refused" 1 "$TCCTL" plan --netns /proc/self/ns/mnt wan.yaml
 check_match "by name" "$OUT" "/proc/self/ns/mnt' is not a network namespace"
 check_rc "the empty rest of one, too" 1 bash -c "touch /run/netns/rest; '$TCCTL' plan --netns rest wan.yaml"
 rm /run/netns/rest
 
 # Nothing outside either: said, and nothing changed.
-check_rc "no bpffs anywhere" 1 unshare --mount bash -c "umount /sys/fs/bpf && ip netns exec client '$TCCTL' apply wan.yaml"
+check_rc "no bpffs anywhere" 1 unshare --mount --pid --fork --mount-proc bash -c \
+	"while mountpoint -q /sys/fs/bpf; do umount /sys/fs/bpf; done; ip netns exec client '$TCCTL' apply wan.yaml; exit \$?"
 check_match "what to do is said" "$OUT" 'tcctl … --netns client'
 check_rc "apply inside: nothing to do" 0 "$TCCTL" plan --netns client wan.yaml
 check_rc "remove inside" 0 ip netns exec client "$TCCTL" remove

@@ -259,7 +259,7 @@ static int filters_push(void *out, const struct nlmsghdr *nlh)
 static void test_canonical(void)
 {
 	static const struct nl_collector collector = { RTM_NEWTFILTER, links_reset, filters_push };
-	static const uint32_t want[][2] = { { 5, 0 }, { 9, 7 }, { 9, 3 }, { 20, 1 } };
+	static const uint32_t want[][2] = { { 5, 0 }, { 9, 7 }, { 9, 3 }, { 20, 1 }, { 30, 0x80000800 } };
 	struct nl_filters filters = { 0 };
 	struct nl_dump_state s = { .seq = SEQ, .portid = PORTID, .collector = &collector, .out = &filters,
 				   .extack = extack };
@@ -273,11 +273,14 @@ static void test_canonical(void)
 	put_filter(9, 7, "bpf");
 	put_filter(9, 0, "bpf");
 	put_filter(5, 0, "fw"); /* its only sign */
+	put_filter(30, 0, "u32");
+	put_filter(30, 0x80000000, "u32"); /* a hash table */
+	put_filter(30, 0x80000800, "u32");
 	test_eq(nl_dump_feed(&s, buf, used), 0);
 	used = 0;
 	test_eq(nl_filters_canonical(&filters), 0);
-	if (test_eq(filters.n, 4))
-		for (size_t i = 0; i < 4; i++) {
+	if (test_eq(filters.n, 5))
+		for (size_t i = 0; i < 5; i++) {
 			test_eq(filters.items[i].key.prio, want[i][0]);
 			test_eq(filters.items[i].key.handle, want[i][1]);
 		}
