@@ -60,13 +60,13 @@ static void prog_add(int fd, const struct bpf_prog_info *info)
 	insns += info->verified_insns;
 }
 
-static void map_add(int fd, const struct bpf_map_info *info, bool inner)
+static void map_add(int fd, const struct bpf_map_info *info)
 {
 	if (seen_before(info->id, false))
 		return;
 	n_maps++;
 	map_bytes += memlock(fd);
-	if (inner && info->type == BPF_MAP_TYPE_PERCPU_ARRAY)
+	if (info->type == BPF_MAP_TYPE_PERCPU_ARRAY && strcmp(info->name, "counters_fixed"))
 		counter_bytes += memlock(fd);
 	for (uint32_t key = 0, id; key < info->max_entries && info->key_size == 4; key++) {
 		struct bpf_map_info map = {};
@@ -87,7 +87,7 @@ static void map_add(int fd, const struct bpf_map_info *info, bool inner)
 			in = bpf_map_get_fd_by_id(id);
 			len = sizeof(map);
 			if (in >= 0 && !bpf_obj_get_info_by_fd(in, &map, &len))
-				map_add(in, &map, true);
+				map_add(in, &map);
 		}
 		if (in >= 0)
 			close(in);
@@ -109,7 +109,7 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 		return 0;
 	if (readlink(bench_text("/proc/self/fd/%d", fd), link, sizeof(link) - 1) > 0) {
 		if (strstr(link, "bpf-map") && !bpf_obj_get_info_by_fd(fd, &map, &len))
-			map_add(fd, &map, false);
+			map_add(fd, &map);
 		len = sizeof(prog);
 		if (strstr(link, "bpf-prog") && !bpf_obj_get_info_by_fd(fd, &prog, &len))
 			prog_add(fd, &prog);

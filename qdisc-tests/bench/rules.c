@@ -279,7 +279,7 @@ static void job_report_tables(const struct job *job)
 	double seconds = job->set.compile_seconds + job->set.load_seconds, mb = (double)job->set.bytes / 1e6;
 	size_t n = job->n;
 
-	bench_row(bench_text("rules.%s.%zu.compile", mix, n), bench_text("%s, %zu rules: compile and load", mix, n), seconds, "s",
+	bench_row(bench_text("rules.%s.%zu.compile", mix, n), bench_text("%s, %zu rules: compile and load, CPU", mix, n), seconds, "s",
 		  seconds, seconds);
 	bench_row(bench_text("rules.%s.%zu.bytes", mix, n), bench_text("%s, %zu rules: compiled", mix, n), mb, "MB", mb, mb);
 	bench_row(bench_text("rules.%s.%zu.lines", mix, n),

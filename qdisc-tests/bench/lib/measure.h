@@ -20,6 +20,7 @@
 bool bench_init(void);
 
 double bench_now(void); /* seconds, monotonic */
+double bench_cpu(void); /* seconds of CPU time of this process */
 double bench_median(const double *v, size_t n);
 double bench_min(const double *v, size_t n);
 double bench_max(const double *v, size_t n);

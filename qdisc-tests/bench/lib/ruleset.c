@@ -65,7 +65,7 @@ int ruleset_compile(const struct spec *spec, struct ruleset *ret)
 	struct tcctl_diags *diags = diags_new();
 	uint32_t *ids = malloc(set->n_rules * sizeof(*ids));
 	struct rules_stats stats = {};
-	double t0 = bench_now();
+	double t0 = bench_cpu();
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
@@ -82,16 +82,16 @@ int ruleset_compile(const struct spec *spec, struct ruleset *ret)
 		explain(diags);
 		goto out;
 	}
-	ret->compile_seconds = bench_now() - t0;
+	ret->compile_seconds = bench_cpu() - t0;
 	ret->bytes = stats.bytes;
 	ret->depth_max = stats.depth_max;
-	t0 = bench_now();
+	t0 = bench_cpu();
 	ret->fd = arena_load(&ret->arena);
 	if (ret->fd < 0) {
 		err = ret->fd;
 		rules_arena_done(&ret->arena);
 	}
-	ret->load_seconds = bench_now() - t0;
+	ret->load_seconds = bench_cpu() - t0;
 out:
 	free(ids);
 	diags_free(diags);
@@ -103,12 +103,12 @@ int ruleset_load(const char *yaml, size_t len, const char *base, struct ruleset 
 	struct spec_options options = {.base = base};
 	struct tcctl_diags *diags = diags_new();
 	struct spec *spec = NULL;
-	double t0 = bench_now(), parse_seconds;
+	double t0 = bench_cpu(), parse_seconds;
 	int err = spec_parse(yaml, len, "bench.yaml", &options, diags, &spec);
 
 	if (err)
 		explain(diags);
-	parse_seconds = bench_now() - t0;
+	parse_seconds = bench_cpu() - t0;
 	if (!err)
 		err = ruleset_compile(spec, ret);
 	if (!err)

@@ -14,7 +14,7 @@ struct ruleset {
 	int fd; /* the arena's map */
 	struct rules_arena arena; /* the same in user space */
 	size_t n_rules, bytes, depth_max;
-	double parse_seconds, compile_seconds, load_seconds;
+	double parse_seconds, compile_seconds, load_seconds; /* CPU time */
 };
 
 /* The first rule set of a configuration; counter ids count up from the first chunk of rules, in rule order.
