@@ -4,6 +4,25 @@
 #include "cmd.h"
 #include "out.h"
 
+struct count {
+	size_t n;
+	const char *what;
+};
+
+/* " (2 added, 1 removed)", without those that are 0. */
+static void print_counts(const struct count *counts)
+{
+	const char *before = " (";
+
+	for (; counts->what; counts++)
+		if (counts->n) {
+			printf("%s%zu %s", before, counts->n, counts->what);
+			before = ", ";
+		}
+	if (before[0] == ',')
+		putchar(')');
+}
+
 static void print_summary(const struct tcctl_result *r)
 {
 	if (!r->changed) {
@@ -11,17 +30,12 @@ static void print_summary(const struct tcctl_result *r)
 		return;
 	}
 	printf("done in %.0f ms: %zu hook%s", r->seconds * 1000, r->hooks, r->hooks == 1 ? "" : "s");
-	if (r->hooks_added + r->hooks_replaced + r->hooks_removed)
-		printf(" (%zu added, %zu replaced, %zu removed)", r->hooks_added, r->hooks_replaced, r->hooks_removed);
+	print_counts((const struct count[]){ { r->hooks_added, "added" }, { r->hooks_replaced, "replaced" },
+					     { r->hooks_removed, "removed" }, { 0, NULL } });
 	printf(", %zu pipeline%s", r->pipelines, r->pipelines == 1 ? "" : "s");
-	if (r->pipelines_added)
-		printf(", %zu loaded", r->pipelines_added);
-	if (r->pipelines_swapped)
-		printf(", %zu reloaded", r->pipelines_swapped);
-	if (r->pipelines_rules)
-		printf(", %zu with new rules", r->pipelines_rules);
-	if (r->pipelines_removed)
-		printf(", %zu removed", r->pipelines_removed);
+	print_counts((const struct count[]){ { r->pipelines_added, "loaded" }, { r->pipelines_swapped, "reloaded" },
+					     { r->pipelines_rules, "with new rules" }, { r->pipelines_removed, "removed" },
+					     { 0, NULL } });
 	putchar('\n');
 }
 

@@ -263,13 +263,18 @@ void table_print(const struct table *t, const char *indent)
 	for (size_t r = t->titles ? 0 : 1; r <= t->n_rows; r++) {
 		bool title = !r;
 
+		size_t n = t->n_columns;
+
 		fputs(indent, stdout);
-		for (size_t i = 0; i < t->n_columns; i++) {
+		/* No blanks at the end of a line. */
+		while (n > 1 && !(title ? t->titles[n - 1] : t->cells[(r - 1) * t->n_columns + n - 1])[0])
+			n--;
+		for (size_t i = 0; i < n; i++) {
 			size_t at = (r - 1) * t->n_columns + i;
 
 			put_cell(title ? t->titles[i] : t->cells[at], widths[i], t->right && t->right[i],
-				 i + 1 == t->n_columns, title ? DIM : t->colours[at]);
-			if (i + 1 < t->n_columns)
+				 i + 1 == n, title ? DIM : t->colours[at]);
+			if (i + 1 < n)
 				fputs("  ", stdout);
 		}
 		putchar('\n');
