@@ -49,17 +49,25 @@ struct tcctl_frag_key {
 struct tcctl_frag {
 	__u32 stamp, counter, class;
 };
+
+/*
+ * One packet's state while the rules are looked up, in a per-CPU map of its own. Going through a map makes every
+ * path into the look-up one and the same to the verifier, which would otherwise walk its loops once for each
+ * combination of what came before. Written and read by one run of one program, never across a tail call.
+ */
+#define TCCTL_LOOKUP_V6 0x1U
+#define TCCTL_LOOKUP_SRC_LOCAL 0x2U
+#define TCCTL_LOOKUP_FIRST 0x4U /* a first fragment, to be remembered */
+struct tcctl_scratch {
+	struct arena_key key;
+	struct tcctl_flow flow;
+	struct tcctl_frag_key frag;
+	__u32 what; /* TCCTL_LOOKUP_* */
+	__u32 place;
+	__u32 reserved[4];
+};
+_Static_assert(sizeof(struct tcctl_scratch) == 256, "as maps.h says");
 _Static_assert(sizeof(struct tcctl_frag_key) == 40 && sizeof(struct tcctl_frag) == 12, "as maps.h says");
-
-/* The same value, but any value to the verifier. */
-static __always_inline __u32 tcctl_unknown(struct __sk_buff *skb, __u32 value)
-{
-	__u32 ports = tcctl_cb(skb, TCCTL_CB_PORTS);
-
-	value = tcctl_forget(skb, value);
-	tcctl_cb_set(skb, TCCTL_CB_PORTS, ports);
-	return value;
-}
 
 static __always_inline __u64 tcctl_mix(__u64 h, __u64 v)
 {
@@ -120,20 +128,21 @@ static __always_inline __u32 tcctl_fragment_id(struct __sk_buff *skb, const stru
 }
 
 /* The slow path: what the user-space twin does. */
-static __always_inline void tcctl_lookup_rules(arena_t arena, const struct arena_header *h, const struct tcctl_flow *f,
-					       __u32 v6, __u32 src_local, struct tcctl_hit *hit)
+static __always_inline void tcctl_lookup_rules(arena_t arena, struct tcctl_scratch *s, struct tcctl_hit *hit)
 {
+	__u32 root, end, n, v6 = s->what & TCCTL_LOOKUP_V6;
+	const struct tcctl_flow *f = &s->flow;
+	struct arena_key *key = &s->key;
 	const struct arena_roots *roots;
+	const struct arena_header *h;
 	struct arena_result res;
-	struct arena_key *key;
-	__u32 zero = 0, root, n;
 
 	hit->flags = 0;
 	hit->class = TCCTL_CLASS_KEEP;
 	hit->counter = 0;
-	key = bpf_map_lookup_elem(&flow_key, &zero);
+	h = arena_line(arena, 0);
 	roots = arena_line(arena, 1);
-	if (!key || !roots)
+	if (!h || !roots)
 		return;
 	if (v6) {
 		key->w[ARENA_W_SRC] = f->addr[0] >> 32;
@@ -162,17 +171,21 @@ static __always_inline void tcctl_lookup_rules(arena_t arena, const struct arena
 	key->w[ARENA_W_MARK] = f->mark;
 	key->w[ARENA_W_MACLO] = f->maclo;
 	key->w[ARENA_W_MACHI] = f->class >> 16;
-	if (h->used & ARENA_USE_SETS)
+	if (h->used & ARENA_USE_SETS) {
+		v6 = ARENA_FORGET(key, 4, v6);
 		arena_key_sets(arena, roots, key, v6);
+	}
 	/* by branches: a variable index would be one into a map value */
-	if (h->used & ARENA_USE_VIEWS && src_local) {
+	if (h->used & ARENA_USE_VIEWS && s->what & TCCTL_LOOKUP_SRC_LOCAL) {
 		root = v6 ? roots->view[ARENA_VIEW(1, 1)].first : roots->view[ARENA_VIEW(0, 1)].first;
-		n = v6 ? roots->view[ARENA_VIEW(1, 1)].end : roots->view[ARENA_VIEW(0, 1)].end;
+		end = v6 ? roots->view[ARENA_VIEW(1, 1)].end : roots->view[ARENA_VIEW(0, 1)].end;
 	} else {
 		root = v6 ? roots->view[ARENA_VIEW(1, 0)].first : roots->view[ARENA_VIEW(0, 0)].first;
-		n = v6 ? roots->view[ARENA_VIEW(1, 0)].end : roots->view[ARENA_VIEW(0, 0)].end;
+		end = v6 ? roots->view[ARENA_VIEW(1, 0)].end : roots->view[ARENA_VIEW(0, 0)].end;
 	}
-	arena_lookup(arena, key, root, n, v6, &res);
+	end = ARENA_FORGET(key, 3, end);
+	v6 = ARENA_FORGET(key, 4, v6);
+	arena_lookup(arena, key, root, end, v6, &res);
 	if (res.rule == ARENA_NO_RULE)
 		return;
 	hit->flags = TCCTL_HIT_MATCH | (res.class & ARENA_E_DROP ? TCCTL_HIT_DROP : 0);
@@ -211,9 +224,9 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 	__u32 used, w[10], ip, ports = 0, meta = 0, dscp, total, rare, swap, frag = 0;
 	struct tcctl_flow f = {}, *e, *e2;
 	const struct arena_header *h;
-	struct tcctl_frag_key fk;
 	__u64 hash, src, dst;
-	__u32 place, other, known;
+	__u32 place, other, zero = 0;
+	struct tcctl_scratch *s;
 
 	if (!(p->flags & (TCCTL_F_IPV4 | TCCTL_F_IPV6)))
 		return TCCTL_R_NON_IP;
@@ -294,35 +307,35 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 		}
 	}
 	f.small = (f.small | (__u64)meta << 24) << 32 | ports;
-	/* From here on the verifier shall not tell these apart, or it would walk the look-up once for each
-	 * combination. */
-	known = tcctl_unknown(skb, !!v6 | !!src_local << 1 | frag << 2 | rare << 4);
-	v6 = known & 1;
-	src_local = known & 2;
-	frag = known >> 2 & 3;
-	rare = known >> 4;
-
+	/* from here on: where the answer goes, besides to the caller */
+	place = TCCTL_FLOWS; /* nowhere */
 	if (tcctl_unlikely(frag && used & ARENA_USE_L4)) {
-		fk.addr[0] = f.addr[0];
-		fk.addr[1] = f.addr[1];
-		fk.addr[2] = f.addr[2];
-		fk.addr[3] = f.addr[3];
-		fk.id = tcctl_fragment_id(skb, p);
-		fk.what = hook << 16 | (v6 ? 6 : 4) << 8 | p->proto;
+		/* id first: it calls helpers that want the stack */
+		__u32 id = tcctl_fragment_id(skb, p);
+
+		s = bpf_map_lookup_elem(&scratch, &zero);
+		if (!s)
+			return TCCTL_R_NO_RULES;
+		s->frag.addr[0] = f.addr[0];
+		s->frag.addr[1] = f.addr[1];
+		s->frag.addr[2] = f.addr[2];
+		s->frag.addr[3] = f.addr[3];
+		s->frag.id = id;
+		s->frag.what = hook << 16 | (v6 ? 6 : 4) << 8 | p->proto;
 		if (frag == 2) {
-			const struct tcctl_frag *first = bpf_map_lookup_elem(&frags, &fk);
+			const struct tcctl_frag *first = bpf_map_lookup_elem(&frags, &s->frag);
 
 			if (first && first->stamp == f.stamp) {
 				hit->counter = first->counter & 0xfffff;
 				hit->flags = first->counter >> 24;
 				hit->class = first->class;
-				return hit->flags & TCCTL_HIT_MATCH ? TCCTL_R_NONE : TCCTL_R_NO_MATCH;
+				goto found;
 			}
 		}
+		goto lookup;
 	}
 
-	place = 0;
-	if (tcctl_unlikely(used & ARENA_NO_CACHE))
+	if (used & ARENA_NO_CACHE)
 		goto lookup;
 	hash = tcctl_mix(h->seed, f.addr[0]);
 	if (v6) {
@@ -356,33 +369,35 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 	if (e->stamp == f.stamp && (e2->stamp != f.stamp || bpf_get_prandom_u32() & 1))
 		place = other;
 lookup:
-	tcctl_lookup_rules(arena, h, &f, v6, src_local, hit);
-	/* looked up again: a pointer that is sometimes there would double the states of the loop above */
-	e = h->used & ARENA_NO_CACHE ? NULL : bpf_map_lookup_elem(&flows, &place);
-	if (e) {
-		e->stamp = 0;
-		e->counter = hit->counter | hit->flags << 24;
-		e->class = f.class | hit->class;
-		e->rare = f.rare;
-		e->small = f.small;
-		e->mark = f.mark;
-		e->maclo = f.maclo;
-		e->addr[0] = f.addr[0];
-		e->addr[1] = f.addr[1];
-		e->addr[2] = f.addr[2];
-		e->addr[3] = f.addr[3];
-		e->stamp = f.stamp;
+	s = bpf_map_lookup_elem(&scratch, &zero);
+	if (!s)
+		return TCCTL_R_NO_RULES;
+	s->flow = f;
+	s->what = (v6 ? TCCTL_LOOKUP_V6 : 0) | (src_local ? TCCTL_LOOKUP_SRC_LOCAL : 0) |
+		  (frag == 1 && used & ARENA_USE_L4 ? TCCTL_LOOKUP_FIRST : 0);
+	s->place = place;
+	/* what was written is now read back, not remembered */
+	asm volatile("" : "+r"(s) : : "memory");
+	tcctl_lookup_rules(arena, s, hit);
+	place = s->place;
+	if (place < TCCTL_FLOWS) {
+		e = bpf_map_lookup_elem(&flows, &place);
+		if (e) {
+			*e = s->flow;
+			e->counter = hit->counter | hit->flags << 24;
+			e->class = (s->flow.class & 0xffff0000) | hit->class;
+		}
 	}
-found:
-	if (tcctl_unlikely(frag == 1 && used & ARENA_USE_L4)) {
+	if (tcctl_unlikely(s->what & TCCTL_LOOKUP_FIRST)) {
 		struct tcctl_frag first = {
-			.stamp = f.stamp,
+			.stamp = s->flow.stamp,
 			.counter = hit->counter | hit->flags << 24,
 			.class = hit->class,
 		};
 
-		bpf_map_update_elem(&frags, &fk, &first, BPF_ANY);
+		bpf_map_update_elem(&frags, &s->frag, &first, BPF_ANY);
 	}
+found:
 	return hit->flags & TCCTL_HIT_MATCH ? TCCTL_R_NONE : TCCTL_R_NO_MATCH;
 }
 

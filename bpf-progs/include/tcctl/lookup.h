@@ -16,6 +16,22 @@
 #define ARENA_STEPS 160
 #endif
 
+/*
+ * The same value, but any value to the verifier: by way of spare words of the key, which in the kernel is in a map.
+ * A number that ends up in an offset is tracked back to where it came from; if that is an earlier turn of a
+ * loop, each turn's ranges differ and no two states are found equal.
+ */
+#ifdef __bpf__
+#define ARENA_FORGET(key, spare, v)                                            \
+	({                                                                     \
+		volatile __u64 *_slot = (void *)&(key)->w[ARENA_WORDS + 1 + 2 * (spare)]; \
+		*_slot = (v);                                                  \
+		(__typeof__(v))*_slot;                                         \
+	})
+#else
+#define ARENA_FORGET(key, spare, v) (v)
+#endif
+
 struct arena_result {
 	__u32 rule;    /* index, ARENA_NO_RULE: none matched */
 	__u32 counter; /* counter id */
@@ -42,10 +58,13 @@ static __always_inline __u32 arena_node_kind(__u64 d)
  * Which big sets an address is in: bit i for set i. `entry` is the root, `hi` and `lo` the address from its
  * first bit on (IPv4: in the upper half of `hi`).
  */
-static __always_inline __u32 arena_sets(arena_t arena, __u32 entry, __u64 hi, __u64 lo)
+static __always_inline __u32 arena_sets(arena_t arena, struct arena_key *key, __u32 entry, __u64 hi, __u64 lo)
 {
 	for (int i = 0; i < ARENA_TRIE_STEPS; i++) {
 		__u32 base = entry & ((1U << 25) - 1);
+
+		hi = ARENA_FORGET(key, 0, hi);
+		lo = ARENA_FORGET(key, 1, lo);
 
 		if (entry >> ARENA_T_SHIFT == ARENA_T_VALUE)
 			return entry;
@@ -185,11 +204,11 @@ static __always_inline void arena_key_sets(arena_t arena, const struct arena_roo
 	root = v6 ? roots->set[0][1] : roots->set[0][0];
 	hi = (__u64)key->w[ARENA_W_SRC] << 32 | key->w[ARENA_W_SRC + 1];
 	lo = (__u64)key->w[ARENA_W_SRC + 2] << 32 | key->w[ARENA_W_SRC + 3];
-	key->w[ARENA_W_SSETS] = root ? arena_sets(arena, root, hi, lo) : 0;
+	key->w[ARENA_W_SSETS] = root ? arena_sets(arena, key, root, hi, lo) : 0;
 	root = v6 ? roots->set[1][1] : roots->set[1][0];
 	hi = (__u64)key->w[ARENA_W_DST] << 32 | key->w[ARENA_W_DST + 1];
 	lo = (__u64)key->w[ARENA_W_DST + 2] << 32 | key->w[ARENA_W_DST + 3];
-	key->w[ARENA_W_DSETS] = root ? arena_sets(arena, root, hi, lo) : 0;
+	key->w[ARENA_W_DSETS] = root ? arena_sets(arena, key, root, hi, lo) : 0;
 }
 
 /* Take the entry at `e` if it matches, and go on with the next tree; go on with the next tree, too, when a better
@@ -213,7 +232,7 @@ static __always_inline void arena_key_sets(arena_t arena, const struct arena_roo
  * `root` must not be a number the verifier knows something about (it is not, coming from a map), or each of its
  * values would be another state of the loop.
  */
-static __always_inline void arena_lookup(arena_t arena, const struct arena_key *key, __u32 root, __u32 end, __u32 v6,
+static __always_inline void arena_lookup(arena_t arena, struct arena_key *key, __u32 root, __u32 end, __u32 v6,
 					 struct arena_result *ret)
 {
 	__u32 best = ARENA_NO_RULE, counter = 0, class = 0;
@@ -262,7 +281,7 @@ next_tree:
 		if (!nodes)
 			break;
 		node = nodes->d[root & 7];
-		root++;
+		root = ARENA_FORGET(key, 2, root + 1);
 		if (arena_node_rule(node) >= best)
 			break;
 	}

@@ -119,13 +119,13 @@ struct {
 	__uint(value_size, 64); /* struct tcctl_flow */
 } flows SEC(".maps") __weak;
 
-/* Scratch: one packet's key while it is looked up, never read after. */
+/* One packet's state while it is looked up, never read after. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size, 128); /* struct arena_key */
-} flow_key SEC(".maps") __weak;
+	__uint(value_size, 256); /* struct tcctl_scratch */
+} scratch SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
