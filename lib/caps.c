@@ -9,18 +9,35 @@
 #include "util.h"
 
 struct feature {
-	cap_value_t need[2];
-	int n;
+	cap_value_t need, also; /* the same twice where there is one */
 	const char *needed, *purpose;
 };
 
 static const struct feature features[CAPS_FEATURE_MAX] = {
-	[CAPS_LOAD] = { { CAP_BPF, CAP_NET_ADMIN }, 2, "CAP_BPF and CAP_NET_ADMIN", "loading BPF programs and maps" },
-	[CAPS_ATTACH] = { { CAP_NET_ADMIN }, 1, "CAP_NET_ADMIN", "changing qdiscs and filters" },
-	[CAPS_NETNS] = { { CAP_SYS_ADMIN }, 1, "CAP_SYS_ADMIN", "entering another network namespace" },
-	[CAPS_MOUNT_BPFFS] = { { CAP_SYS_ADMIN }, 1, "CAP_SYS_ADMIN", "mounting bpffs" },
-	[CAPS_FOREIGN_PROGS] = { { CAP_SYS_ADMIN }, 1, "CAP_SYS_ADMIN", "looking up programs of others by id" },
-	[CAPS_MEMLOCK] = { { CAP_SYS_RESOURCE }, 1, "CAP_SYS_RESOURCE", "locking memory for maps before Linux 5.11" },
+	[CAPS_LOAD] = {
+		CAP_BPF, CAP_NET_ADMIN,
+		"CAP_BPF and CAP_NET_ADMIN", "loading BPF programs and maps",
+	},
+	[CAPS_ATTACH] = {
+		CAP_NET_ADMIN, CAP_NET_ADMIN,
+		"CAP_NET_ADMIN", "changing qdiscs and filters",
+	},
+	[CAPS_NETNS] = {
+		CAP_SYS_ADMIN, CAP_SYS_ADMIN,
+		"CAP_SYS_ADMIN", "entering another network namespace",
+	},
+	[CAPS_MOUNT_BPFFS] = {
+		CAP_SYS_ADMIN, CAP_SYS_ADMIN,
+		"CAP_SYS_ADMIN", "mounting bpffs",
+	},
+	[CAPS_FOREIGN_PROGS] = {
+		CAP_SYS_ADMIN, CAP_SYS_ADMIN,
+		"CAP_SYS_ADMIN", "looking up programs of others by id",
+	},
+	[CAPS_MEMLOCK] = {
+		CAP_SYS_RESOURCE, CAP_SYS_RESOURCE,
+		"CAP_SYS_RESOURCE", "locking memory for maps before Linux 5.11",
+	},
 };
 
 /* Before 5.8 there is no CAP_BPF: everything BPF needs CAP_SYS_ADMIN. */
@@ -34,7 +51,8 @@ static bool kernel_before(unsigned int major, unsigned int minor)
 	unsigned int x = 0, y = 0;
 	struct utsname u;
 
-	return !uname(&u) && sscanf(u.release, "%u.%u", &x, &y) == 2 && (x < major || (x == major && y < minor));
+	return !uname(&u) && sscanf(u.release, "%u.%u", &x, &y) == 2 &&
+	       (x < major || (x == major && y < minor));
 }
 
 static bool have(cap_t caps, cap_value_t value)
@@ -44,19 +62,21 @@ static bool have(cap_t caps, cap_value_t value)
 	return !cap_get_flag(caps, value, CAP_EFFECTIVE, &set) && set == CAP_SET;
 }
 
+/* CAP_SYS_ADMIN implies CAP_BPF, but not CAP_NET_ADMIN. */
+static bool have_for_bpf(cap_t caps)
+{
+	return have(caps, CAP_SYS_ADMIN) || (kernel_has_cap_bpf() && have(caps, CAP_BPF));
+}
+
 bool caps_have(enum caps_feature feature)
 {
 	const struct feature *f = &features[feature];
 	cap_t caps = cap_get_proc();
-	bool ok = caps != NULL;
+	bool ok;
 
-	/* CAP_SYS_ADMIN implies CAP_BPF, but not CAP_NET_ADMIN. */
-	for (int i = 0; ok && i < f->n; i++)
-		if (f->need[i] == CAP_BPF)
-			ok = have(caps, CAP_SYS_ADMIN) || (kernel_has_cap_bpf() && have(caps, CAP_BPF));
-		else
-			ok = have(caps, f->need[i]);
-	cap_free(caps);
+	ok = caps && (f->need == CAP_BPF ? have_for_bpf(caps) : have(caps, f->need)) && have(caps, f->also);
+	if (caps)
+		cap_free(caps);
 	return ok;
 }
 
@@ -90,7 +110,8 @@ int caps_require(enum caps_feature feature, struct tcctl_diags *diags)
 
 int caps_drop(bool keep_admin)
 {
-	static const cap_value_t wanted[] = { CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_SYS_ADMIN };
+	static const cap_value_t wanted[] = { CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE,
+					      CAP_SYS_ADMIN };
 	cap_t now = cap_get_proc(), next = cap_init();
 	int err = now && next ? 0 : -ENOMEM;
 

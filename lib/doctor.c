@@ -25,8 +25,8 @@
 #define STATE "state"
 
 static const char *const state_names[TCCTL_FINDING_STATE_MAX] = {
-	[TCCTL_FINDING_OK] = "ok",     [TCCTL_FINDING_INFO] = "info",	[TCCTL_FINDING_LIMITED] = "limited",
-	[TCCTL_FINDING_NO] = "no",     [TCCTL_FINDING_FATAL] = "FATAL", [TCCTL_FINDING_UNKNOWN] = "?",
+	[TCCTL_FINDING_OK] = "ok", [TCCTL_FINDING_INFO] = "info",   [TCCTL_FINDING_LIMITED] = "limited",
+	[TCCTL_FINDING_NO] = "no", [TCCTL_FINDING_FATAL] = "FATAL", [TCCTL_FINDING_UNKNOWN] = "?",
 };
 
 const char *tcctl_finding_state_name(enum tcctl_finding_state state)
@@ -101,8 +101,8 @@ static void look_kernel(struct tcctl_doctor *d)
 	if (!uname(&u) && sscanf(u.release, "%u.%u", &major, &minor) == 2) {
 		bool old = major < 5 || (major == 5 && minor < 10);
 
-		finding_add(d, old ? TCCTL_FINDING_FATAL : TCCTL_FINDING_OK, KERNEL, "version", "Linux %s, %s", u.release,
-			    u.machine);
+		finding_add(d, old ? TCCTL_FINDING_FATAL : TCCTL_FINDING_OK, KERNEL, "version",
+			    "Linux %s, %s", u.release, u.machine);
 		if (old)
 			finding_hint(d, "tcctl needs Linux 5.10 or newer");
 	}
@@ -117,14 +117,16 @@ static void look_kernel(struct tcctl_doctor *d)
 	} else if (v) {
 		finding_add(d, TCCTL_FINDING_OK, KERNEL, "jit", "on");
 	} else {
-		finding_add(d, TCCTL_FINDING_LIMITED, KERNEL, "jit", "off: programs are interpreted, several times slower");
+		finding_add(d, TCCTL_FINDING_LIMITED, KERNEL, "jit",
+			    "off: programs are interpreted, several times slower");
 		finding_hint(d, "sysctl net.core.bpf_jit_enable=1");
 	}
 	err = read_number("/proc/sys/net/core/bpf_jit_harden", &v);
 	if (!err && v >= 2) {
 		finding_add(d, TCCTL_FINDING_LIMITED, KERNEL, "jit-harden",
 			    "2: constants are blinded also for root, and jumps between programs are slower");
-		finding_hint(d, "sysctl net.core.bpf_jit_harden=1 blinds only programs of unprivileged users");
+		finding_hint(d,
+			     "sysctl net.core.bpf_jit_harden=1 blinds only programs of unprivileged users");
 	} else if (!err) {
 		finding_add(d, TCCTL_FINDING_OK, KERNEL, "jit-harden", "%ld", v);
 	} else if (err != -EACCES && err != -EPERM) {
@@ -134,14 +136,16 @@ static void look_kernel(struct tcctl_doctor *d)
 	if (!err && v)
 		finding_add(d, TCCTL_FINDING_OK, KERNEL, "unprivileged-bpf", "off");
 	else if (!err) {
-		finding_add(d, TCCTL_FINDING_INFO, KERNEL, "unprivileged-bpf", "on: any user may load BPF programs");
+		finding_add(d, TCCTL_FINDING_INFO, KERNEL, "unprivileged-bpf",
+			    "on: any user may load BPF programs");
 		finding_hint(d, "sysctl kernel.unprivileged_bpf_disabled=1, unless something relies on it");
 	}
 	err = (int)syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
 	if (err >= 0 && err & MEMBARRIER_CMD_GLOBAL)
 		finding_add(d, TCCTL_FINDING_OK, KERNEL, "membarrier", "there");
 	else
-		finding_add(d, TCCTL_FINDING_INFO, KERNEL, "membarrier", "not there; a map update waits instead");
+		finding_add(d, TCCTL_FINDING_INFO, KERNEL, "membarrier",
+			    "not there; a map update waits instead");
 }
 
 static void look_privileges(struct tcctl_doctor *d)
@@ -165,10 +169,12 @@ static void look_privileges(struct tcctl_doctor *d)
 			finding_add(d, TCCTL_FINDING_OK, PRIVILEGES, features[i].name, "%s: %s",
 				    caps_needed(features[i].feature), caps_purpose(features[i].feature));
 		} else {
-			finding_add(d, features[i].without, PRIVILEGES, features[i].name, "no %s: %s is refused",
-				    caps_needed(features[i].feature), caps_purpose(features[i].feature));
-			finding_hint(d, "%s", geteuid() ? "run as root (sudo), or give the process the capability" :
-							  "the container or service has to be given it");
+			finding_add(d, features[i].without, PRIVILEGES, features[i].name,
+				    "no %s: %s is refused", caps_needed(features[i].feature),
+				    caps_purpose(features[i].feature));
+			finding_hint(d, "%s",
+				     geteuid() ? "run as root (sudo), or give the process the capability" :
+						 "the container or service has to be given it");
 		}
 	/* Not needed, but without it the verifier adds its Spectre mitigations, and jumps between programs are indirect. */
 	caps = cap_get_proc();
@@ -176,10 +182,12 @@ static void look_privileges(struct tcctl_doctor *d)
 		bool have = set == CAP_SET || caps_have(CAPS_NETNS);
 
 		if (have) {
-			finding_add(d, TCCTL_FINDING_OK, PRIVILEGES, "perfmon", "CAP_PERFMON: programs without extra mitigations");
+			finding_add(d, TCCTL_FINDING_OK, PRIVILEGES, "perfmon",
+				    "CAP_PERFMON: programs without extra mitigations");
 		} else {
-			finding_add(d, TCCTL_FINDING_LIMITED, PRIVILEGES, "perfmon",
-				    "no CAP_PERFMON: the kernel adds mitigations that make every jump and lookup slower");
+			finding_add(
+				d, TCCTL_FINDING_LIMITED, PRIVILEGES, "perfmon",
+				"no CAP_PERFMON: the kernel adds mitigations that make every jump and lookup slower");
 			finding_hint(d, "works all the same; give the process CAP_PERFMON for full speed");
 		}
 	}
@@ -204,23 +212,26 @@ static void look_bpffs(struct tcctl_doctor *d, const char *path)
 	if (mounts == NETNS_MOUNTS_EXEC || mounts == NETNS_MOUNTS_PRIVATE) {
 		snprintf(outside, sizeof(outside), "%s" PIN_BPFFS, root);
 		if (is_bpffs(outside)) {
-			finding_add(d, TCCTL_FINDING_OK, STATE, "bpffs", "private mounts%s; pins go to %s outside",
+			finding_add(d, TCCTL_FINDING_OK, STATE, "bpffs",
+				    "private mounts%s; pins go to %s outside",
 				    name[0] ? " of `ip netns exec`" : "", at);
 			return;
 		}
 	}
 	if (mounts == NETNS_MOUNTS_EXEC || mounts == NETNS_MOUNTS_HIDDEN) {
 		finding_add(d, TCCTL_FINDING_FATAL, STATE, "bpffs", "inside `ip netns exec`, and %s",
-			    mounts == NETNS_MOUNTS_HIDDEN ? "the bpffs outside is out of reach" : "there is none outside");
+			    mounts == NETNS_MOUNTS_HIDDEN ? "the bpffs outside is out of reach" :
+							    "there is none outside");
 		finding_hint(d, "instead of `ip netns exec %s tcctl …` run `tcctl … --netns %s`", name, name);
 	} else if (is_bpffs(at)) {
 		finding_add(d, TCCTL_FINDING_OK, STATE, "bpffs", "mounted at %s", at);
 	} else if (stat(at, &st)) {
-		finding_add(d, errno == EACCES ? TCCTL_FINDING_UNKNOWN : TCCTL_FINDING_FATAL, STATE, "bpffs", "%s: %s", at,
-			    strerror(errno));
+		finding_add(d, errno == EACCES ? TCCTL_FINDING_UNKNOWN : TCCTL_FINDING_FATAL, STATE, "bpffs",
+			    "%s: %s", at, strerror(errno));
 		finding_hint(d, "mount -t bpf bpf %s", at);
 	} else if (caps_have(CAPS_MOUNT_BPFFS)) {
-		finding_add(d, TCCTL_FINDING_INFO, STATE, "bpffs", "not mounted at %s; `tcctl apply` mounts it", at);
+		finding_add(d, TCCTL_FINDING_INFO, STATE, "bpffs",
+			    "not mounted at %s; `tcctl apply` mounts it", at);
 	} else {
 		finding_add(d, TCCTL_FINDING_FATAL, STATE, "bpffs", "not mounted at %s", at);
 		finding_hint(d, "as root: mount -t bpf bpf %s", at);
@@ -269,10 +280,12 @@ static void look_stale(struct tcctl_doctor *d, const char *path)
 				stale++;
 			}
 		if (stale)
-			finding_add(d, TCCTL_FINDING_LIMITED, STATE, "pins", "of %zu namespaces, %zu of which seem%s to be gone:%s",
-				    n, stale, stale == 1 ? "s" : "", text);
+			finding_add(d, TCCTL_FINDING_LIMITED, STATE, "pins",
+				    "of %zu namespaces, %zu of which seem%s to be gone:%s", n, stale,
+				    stale == 1 ? "s" : "", text);
 		else
-			finding_add(d, TCCTL_FINDING_OK, STATE, "pins", "of %zu namespace%s", n, n == 1 ? "" : "s");
+			finding_add(d, TCCTL_FINDING_OK, STATE, "pins", "of %zu namespace%s", n,
+				    n == 1 ? "" : "s");
 		if (stale)
 			finding_hint(d, "if nothing holds the namespace any more: rm -r %s/tcctl/%s", at,
 				     stale == 1 ? text + 1 : "NAME");
@@ -284,7 +297,8 @@ static void look_stale(struct tcctl_doctor *d, const char *path)
 		pin_list_free(names, n);
 }
 
-int tcctl_doctor(const struct tcctl_open_options *options, struct tcctl_diags *diags, struct tcctl_doctor **ret_doctor)
+int tcctl_doctor(const struct tcctl_open_options *options, struct tcctl_diags *diags,
+		 struct tcctl_doctor **ret_doctor)
 {
 	struct tcctl_open_options o = { 0 };
 	struct tcctl_doctor *d;

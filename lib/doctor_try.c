@@ -47,7 +47,10 @@ static void try_programs(struct tcctl_doctor *d, int *ret_prog)
 		{ .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8, .imm = 0 },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = 0 },
-		{ .code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = BPF_REG_10, .src_reg = BPF_REG_1, .off = -8,
+		{ .code = BPF_STX | BPF_ATOMIC | BPF_DW,
+		  .dst_reg = BPF_REG_10,
+		  .src_reg = BPF_REG_1,
+		  .off = -8,
 		  .imm = BPF_CMPXCHG },
 	};
 	_cleanup_close_ int atomic = -1, act = -1;
@@ -57,10 +60,12 @@ static void try_programs(struct tcctl_doctor *d, int *ret_prog)
 		int err = errno;
 
 		if (err == EPERM && !caps_have(CAPS_LOAD)) {
-			finding_add(d, TCCTL_FINDING_UNKNOWN, BPF, "programs", "not tried: needs %s", caps_needed(CAPS_LOAD));
+			finding_add(d, TCCTL_FINDING_UNKNOWN, BPF, "programs", "not tried: needs %s",
+				    caps_needed(CAPS_LOAD));
 			return;
 		}
-		finding_add(d, TCCTL_FINDING_FATAL, BPF, "programs", "loading a SCHED_CLS program fails: %s", strerror(err));
+		finding_add(d, TCCTL_FINDING_FATAL, BPF, "programs", "loading a SCHED_CLS program fails: %s",
+			    strerror(err));
 		finding_hint(d, "%s",
 			     err == EPERM ? "kernel lockdown, a security module or a container refuses it" :
 					    "the kernel needs CONFIG_BPF_SYSCALL and CONFIG_NET_CLS_BPF");
@@ -71,7 +76,8 @@ static void try_programs(struct tcctl_doctor *d, int *ret_prog)
 	if (atomic >= 0) {
 		finding_add(d, TCCTL_FINDING_OK, BPF, "atomics", "compare-and-exchange (Linux 5.12)");
 	} else {
-		finding_add(d, TCCTL_FINDING_LIMITED, BPF, "atomics", "no compare-and-exchange: %s", strerror(errno));
+		finding_add(d, TCCTL_FINDING_LIMITED, BPF, "atomics", "no compare-and-exchange: %s",
+			    strerror(errno));
 		finding_hint(d, "comes with Linux 5.12; counters are per CPU and do not need it");
 	}
 	act = load(NULL, 0, BPF_PROG_TYPE_SCHED_ACT);
@@ -92,13 +98,16 @@ static void try_maps(struct tcctl_doctor *d)
 	if (small < 0) {
 		err = errno;
 		if (err == EPERM && !caps_have(CAPS_LOAD)) {
-			finding_add(d, TCCTL_FINDING_UNKNOWN, BPF, "maps", "not tried: needs %s", caps_needed(CAPS_LOAD));
+			finding_add(d, TCCTL_FINDING_UNKNOWN, BPF, "maps", "not tried: needs %s",
+				    caps_needed(CAPS_LOAD));
 			return;
 		}
-		finding_add(d, TCCTL_FINDING_FATAL, BPF, "maps", "arrays of different size as inner maps: %s", strerror(err));
-		finding_hint(d, "%s", err == EINVAL ? "rule sets need BPF_F_INNER_MAP: Linux 5.10" :
-					  err == EPERM ? "before Linux 5.11 raise RLIMIT_MEMLOCK (`ulimit -l unlimited`)" :
-							 "the kernel needs CONFIG_BPF_SYSCALL");
+		finding_add(d, TCCTL_FINDING_FATAL, BPF, "maps", "arrays of different size as inner maps: %s",
+			    strerror(err));
+		finding_hint(d, "%s",
+			     err == EINVAL ? "rule sets need BPF_F_INNER_MAP: Linux 5.10" :
+			     err == EPERM ? "before Linux 5.11 raise RLIMIT_MEMLOCK (`ulimit -l unlimited`)" :
+					    "the kernel needs CONFIG_BPF_SYSCALL");
 		return;
 	}
 	large = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tcctl_doctor", 4, 64, 16, &inner_opts);
@@ -106,7 +115,8 @@ static void try_maps(struct tcctl_doctor *d)
 	outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "tcctl_doctor", 4, 4, 1, &outer_opts);
 	err = large < 0 || outer < 0 || bpf_map_update_elem(outer, &key, &large, BPF_ANY) ? errno : 0;
 	if (err) {
-		finding_add(d, TCCTL_FINDING_FATAL, BPF, "maps", "arrays of different size as inner maps: %s", strerror(err));
+		finding_add(d, TCCTL_FINDING_FATAL, BPF, "maps", "arrays of different size as inner maps: %s",
+			    strerror(err));
 		finding_hint(d, "rule sets need map-in-map with BPF_F_INNER_MAP: Linux 5.10");
 	} else {
 		finding_add(d, TCCTL_FINDING_OK, BPF, "maps", "arrays of different size as inner maps");
@@ -128,7 +138,8 @@ static int tc_request(struct nl *nl, uint16_t type, const char *kind, uint32_t p
 	err = nl_send(nl, nlh, nlh->nlmsg_len);
 	while (!err && !answered) {
 		n = nl_receive(nl);
-		err = n < 0 ? n : nl_run_feed(&op, &answered, 1, nlh->nlmsg_seq, nl->portid, nl->rx, (size_t)n);
+		err = n < 0 ? n :
+			      nl_run_feed(&op, &answered, 1, nlh->nlmsg_seq, nl->portid, nl->rx, (size_t)n);
 	}
 	return err ? err : op.err;
 }
@@ -151,7 +162,8 @@ static int try_action(struct nl *nl, const char *kind)
 	err = nl_send(nl, nlh, nlh->nlmsg_len);
 	while (!err && !answered) {
 		n = nl_receive(nl);
-		err = n < 0 ? n : nl_run_feed(&op, &answered, 1, nlh->nlmsg_seq, nl->portid, nl->rx, (size_t)n);
+		err = n < 0 ? n :
+			      nl_run_feed(&op, &answered, 1, nlh->nlmsg_seq, nl->portid, nl->rx, (size_t)n);
 	}
 	return err ? err : op.err;
 }
@@ -176,7 +188,8 @@ static void try_qdiscs(struct tcctl_doctor *d, struct nl *nl)
 
 		/* Another error than "unknown" (tbf without its parameters) means that it is there. */
 		if (err == -ENOENT)
-			snprintf(to + len, room - len, "%s%s (%s)", len ? ", " : "", kinds[i].kind, kinds[i].what);
+			snprintf(to + len, room - len, "%s%s (%s)", len ? ", " : "", kinds[i].kind,
+				 kinds[i].what);
 		else
 			snprintf(to + len, room - len, "%s%s", len ? ", " : "", kinds[i].kind);
 		if (!err)
@@ -213,8 +226,8 @@ static void try_tc(struct tcctl_doctor *d, struct nl *nl, int prog)
 	} else {
 		err = nl_run_one(nl, &filter);
 		if (err) {
-			finding_add(d, TCCTL_FINDING_FATAL, TC, "cls_bpf", "attaching fails: %s%s%s", strerror(-err),
-				    nl_extack(nl)[0] ? ": " : "", nl_extack(nl));
+			finding_add(d, TCCTL_FINDING_FATAL, TC, "cls_bpf", "attaching fails: %s%s%s",
+				    strerror(-err), nl_extack(nl)[0] ? ": " : "", nl_extack(nl));
 			finding_hint(d, "the kernel needs CONFIG_NET_CLS_BPF (module cls_bpf)");
 		} else {
 			finding_add(d, TCCTL_FINDING_OK, TC, "cls_bpf", "programs attach to clsact");
@@ -224,14 +237,17 @@ static void try_tc(struct tcctl_doctor *d, struct nl *nl, int prog)
 		if (link >= 0)
 			close(link);
 		if (err) {
-			finding_add(d, TCCTL_FINDING_INFO, TC, "tcx", "not in this kernel (Linux 6.6 has it); clsact does");
+			finding_add(d, TCCTL_FINDING_INFO, TC, "tcx",
+				    "not in this kernel (Linux 6.6 has it); clsact does");
 		} else {
-			finding_add(d, TCCTL_FINDING_OK, TC, "tcx", "there; programs of others on it run before clsact");
+			finding_add(d, TCCTL_FINDING_OK, TC, "tcx",
+				    "there; programs of others on it run before clsact");
 		}
 	}
 	err = try_action(nl, "bpf");
 	if (err == -ENOENT) {
-		finding_add(d, TCCTL_FINDING_INFO, TC, "act_bpf", "not there: `tc … action bpf` will not work");
+		finding_add(d, TCCTL_FINDING_INFO, TC, "act_bpf",
+			    "not there: `tc … action bpf` will not work");
 		finding_hint(d, "module act_bpf; tcctl itself does not need it");
 	} else {
 		finding_add(d, TCCTL_FINDING_OK, TC, "act_bpf", "there");
@@ -250,8 +266,8 @@ static void *try_all(void *arg)
 	try_programs(d, &prog);
 	if (unshare(CLONE_NEWNET)) {
 		err = errno;
-		finding_add(d, TCCTL_FINDING_UNKNOWN, TC, "clsact", "not tried: no network namespace to try it in (%s)",
-			    strerror(err));
+		finding_add(d, TCCTL_FINDING_UNKNOWN, TC, "clsact",
+			    "not tried: no network namespace to try it in (%s)", strerror(err));
 		if (err == EPERM)
 			finding_hint(d, "as root, `tcctl doctor` tries it");
 		return NULL;

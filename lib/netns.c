@@ -109,8 +109,10 @@ int netns_open(const char *name, struct tcctl_diags *diags, int *ret_fd)
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type != CLONE_NEWNET) {
 		if (diags)
-			diag_hint(diag_errno(diag_error(diags, NULL, "'%s' is not a network namespace", path), EINVAL),
-				  "after its last process or `ip netns del` the empty file may stay: remove it");
+			diag_hint(
+				diag_errno(diag_error(diags, NULL, "'%s' is not a network namespace", path),
+					   EINVAL),
+				"after its last process or `ip netns del` the empty file may stay: remove it");
 		return -EINVAL;
 	}
 	*ret_fd = TAKE_FD(fd);
@@ -299,7 +301,10 @@ static bool exec_name(char ret_name[256])
 		if (sscanf(line, "%255s %255s %63s", source, at, type) == 3 && !strcmp(at, "/sys")) {
 			/* Mounts come in order: the last one is on top. */
 			snprintf(path, sizeof(path), NETNS_DIR "/%s", source);
-			strcpy(ret_name, !strcmp(type, "sysfs") && !strchr(source, '/') && !access(path, F_OK) ? source : "");
+			strcpy(ret_name,
+			       !strcmp(type, "sysfs") && !strchr(source, '/') && !access(path, F_OK) ?
+				       source :
+				       "");
 		}
 	if (f)
 		fclose(f);

@@ -166,7 +166,8 @@ int nl_ack_decode(const struct nlmsghdr *nlh, int *ret_err, char extack[NL_EXTAC
 		if (len < head)
 			return -EBADMSG;
 		if (!(nlh->nlmsg_flags & NLM_F_CAPPED)) {
-			if (e->msg.nlmsg_len < sizeof(e->msg) || e->msg.nlmsg_len - sizeof(e->msg) > len - head)
+			if (e->msg.nlmsg_len < sizeof(e->msg) ||
+			    e->msg.nlmsg_len - sizeof(e->msg) > len - head)
 				return -EBADMSG;
 			head += MNL_ALIGN(e->msg.nlmsg_len - (uint32_t)sizeof(e->msg));
 		}
@@ -197,11 +198,8 @@ int nl_dump_feed(struct nl_dump_state *s, const void *buf, size_t len)
 		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 			s->again = true;
 		switch (nlh->nlmsg_type) {
-		case NLMSG_NOOP:
-			break;
-		case NLMSG_OVERRUN:
-			s->again = true;
-			break;
+		case NLMSG_NOOP: break;
+		case NLMSG_OVERRUN: s->again = true; break;
 		case NLMSG_ERROR:
 		case NLMSG_DONE:
 			err = nl_ack_decode(nlh, &code, s->extack);

@@ -17,7 +17,7 @@
 
 #include "spec.h"
 
-#define NL_NAME_MAX 16	    /* IFNAMSIZ, with the final 0 */
+#define NL_NAME_MAX 16 /* IFNAMSIZ, with the final 0 */
 #define NL_KIND_MAX 16
 #define NL_MAC_MAX 32	    /* MAX_ADDR_LEN */
 #define NL_BPF_NAME_MAX 256 /* CLS_BPF_NAME_LEN, with the final 0 */
@@ -47,11 +47,11 @@ const char *nl_extack(const struct nl *nl);
 
 /* Work done by this socket, for benchmarks and tests. */
 struct nl_stats {
-	uint64_t messages;   /* requests sent */
-	uint64_t sends;	     /* sendmsg calls */
-	uint64_t receives;   /* recvmsg calls */
+	uint64_t messages;     /* requests sent */
+	uint64_t sends;	       /* sendmsg calls */
+	uint64_t receives;     /* recvmsg calls */
 	uint64_t dump_retries; /* dumps read again because they were interrupted or did not agree */
-	uint64_t lost;	     /* replies lost to ENOBUFS and read back */
+	uint64_t lost;	       /* replies lost to ENOBUFS and read back */
 };
 const struct nl_stats *nl_stats(const struct nl *nl);
 
@@ -64,12 +64,13 @@ struct nl_link {
 	size_t n_altnames;
 	char kind[NL_KIND_MAX]; /* "veth", "vlan", …; "" for real hardware */
 	uint8_t mac[NL_MAC_MAX];
-	uint8_t mac_len;    /* 0: none; 6: Ethernet */
-	uint16_t type;	    /* ARPHRD_*: ARPHRD_ETHER 1, ARPHRD_NONE 65534, ARPHRD_PPP 512, ARPHRD_LOOPBACK 772 … */
-	uint32_t flags;	    /* IFF_* */
-	uint32_t mtu;	    /* bytes */
-	uint8_t operstate;  /* IF_OPER_*: 6 up, 2 down, 0 unknown */
-	uint32_t master;    /* ifindex or 0 */
+	uint8_t mac_len; /* 0: none; 6: Ethernet */
+	uint16_t
+		type; /* ARPHRD_*: ARPHRD_ETHER 1, ARPHRD_NONE 65534, ARPHRD_PPP 512, ARPHRD_LOOPBACK 772 … */
+	uint32_t flags;	   /* IFF_* */
+	uint32_t mtu;	   /* bytes */
+	uint8_t operstate; /* IF_OPER_*: 6 up, 2 down, 0 unknown */
+	uint32_t master;   /* ifindex or 0 */
 };
 
 struct nl_links {
@@ -88,7 +89,8 @@ const struct nl_link *nl_links_by_index(const struct nl_links *links, uint32_t i
 
 struct nl_qdisc {
 	uint32_t ifindex;
-	uint32_t parent; /* TC_H_ROOT 0xffffffff; TC_H_INGRESS 0xfffffff1 for clsact and ingress; else MAJ:MIN */
+	uint32_t
+		parent; /* TC_H_ROOT 0xffffffff; TC_H_INGRESS 0xfffffff1 for clsact and ingress; else MAJ:MIN */
 	uint32_t handle;
 	char kind[NL_KIND_MAX];
 	uint32_t ingress_block, egress_block; /* shared filter blocks, 0: private */
@@ -105,7 +107,8 @@ void nl_qdiscs_done(struct nl_qdiscs *qdiscs);
 
 /* What sits at a device's ingress slot. */
 enum nl_clsact { NL_CLSACT_NONE, NL_CLSACT_CLSACT, NL_CLSACT_INGRESS, NL_CLSACT_MAX };
-enum nl_clsact nl_qdiscs_clsact(const struct nl_qdiscs *qdiscs, uint32_t ifindex, const struct nl_qdisc **ret_qdisc);
+enum nl_clsact nl_qdiscs_clsact(const struct nl_qdiscs *qdiscs, uint32_t ifindex,
+				const struct nl_qdisc **ret_qdisc);
 /* The same asked of the kernel, for one device. */
 int nl_clsact_get(struct nl *nl, uint32_t ifindex, enum nl_clsact *ret_what);
 
@@ -123,13 +126,13 @@ struct nl_filter_key {
 #define NL_BPF_DIRECT_ACTION 0x1U
 #define NL_BPF_SKIP_HW 0x2U
 #define NL_BPF_SKIP_SW 0x4U
-#define NL_BPF_IN_HW 0x8U     /* observed only */
+#define NL_BPF_IN_HW 0x8U      /* observed only */
 #define NL_BPF_NOT_IN_HW 0x10U /* observed only */
 
 struct nl_filter {
 	struct nl_filter_key key;
 	uint32_t chain;
-	uint16_t protocol; /* ETH_P_* */
+	uint16_t protocol;	/* ETH_P_* */
 	char kind[NL_KIND_MAX]; /* "bpf", "flower", … */
 	/* kind "bpf" */
 	char name[NL_BPF_NAME_MAX];
@@ -157,8 +160,8 @@ int nl_filter_get(struct nl *nl, const struct nl_filter_key *key, struct nl_filt
 /* --- changes, one or thousands ------------------------------------------------------------------------ */
 
 enum nl_op_type {
-	NL_OP_CLSACT_ADD,     /* exclusive: -EEXIST where there is a clsact or ingress qdisc already */
-	NL_OP_CLSACT_DEL,     /* of a clsact only: -ENOENT where there is none, -EBUSY where a legacy ingress sits */
+	NL_OP_CLSACT_ADD, /* exclusive: -EEXIST where there is a clsact or ingress qdisc already */
+	NL_OP_CLSACT_DEL, /* of a clsact only: -ENOENT where there is none, -EBUSY where a legacy ingress sits */
 	NL_OP_FILTER_ADD,     /* exclusive: -EEXIST where key is taken */
 	NL_OP_FILTER_REPLACE, /* one that is there; loses no packet. -ENOENT if it is gone */
 	NL_OP_FILTER_DEL,     /* by prio and handle. -ENOENT where it is not */
@@ -180,9 +183,9 @@ struct nl_op {
 	struct nl_bpf bpf;	  /* FILTER_ADD, FILTER_REPLACE */
 	struct nl_filter *found;  /* FILTER_GET: caller's; may be NULL */
 	/* result */
-	int err; /* 0 or -errno of this operation */
+	int err;		    /* 0 or -errno of this operation */
 	char extack[NL_EXTACK_MAX]; /* what the kernel said, "" for nothing */
-	bool lost; /* the reply was lost and the result comes from reading back */
+	bool lost;		    /* the reply was lost and the result comes from reading back */
 };
 
 /*

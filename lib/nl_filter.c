@@ -29,15 +29,9 @@ static int bpf_attr(const struct nlattr *attr, void *data)
 	uint32_t v = 0;
 
 	switch (mnl_attr_get_type(attr)) {
-	case TCA_BPF_NAME:
-		ctx->err = nl_attr_str(attr, f->name, sizeof(f->name));
-		break;
-	case TCA_BPF_ID:
-		ctx->err = nl_attr_u32(attr, &f->prog_id);
-		break;
-	case TCA_BPF_CLASSID:
-		ctx->err = nl_attr_u32(attr, &f->classid);
-		break;
+	case TCA_BPF_NAME: ctx->err = nl_attr_str(attr, f->name, sizeof(f->name)); break;
+	case TCA_BPF_ID: ctx->err = nl_attr_u32(attr, &f->prog_id); break;
+	case TCA_BPF_CLASSID: ctx->err = nl_attr_u32(attr, &f->classid); break;
 	case TCA_BPF_TAG:
 		if (mnl_attr_get_payload_len(attr) != sizeof(f->tag))
 			ctx->err = -EBADMSG;
@@ -64,12 +58,8 @@ static int filter_kind_attr(const struct nlattr *attr, void *data)
 	struct filter_ctx *ctx = data;
 
 	switch (mnl_attr_get_type(attr)) {
-	case TCA_KIND:
-		ctx->err = nl_attr_str(attr, ctx->filter->kind, sizeof(ctx->filter->kind));
-		break;
-	case TCA_CHAIN:
-		ctx->err = nl_attr_u32(attr, &ctx->filter->chain);
-		break;
+	case TCA_KIND: ctx->err = nl_attr_str(attr, ctx->filter->kind, sizeof(ctx->filter->kind)); break;
+	case TCA_CHAIN: ctx->err = nl_attr_u32(attr, &ctx->filter->chain); break;
 	}
 	return ctx->err ? MNL_CB_ERROR : MNL_CB_OK;
 }
@@ -78,7 +68,8 @@ static int filter_options_attr(const struct nlattr *attr, void *data)
 {
 	struct filter_ctx *ctx = data;
 
-	if (mnl_attr_get_type(attr) == TCA_OPTIONS && mnl_attr_parse_nested(attr, bpf_attr, ctx) < 0 && !ctx->err)
+	if (mnl_attr_get_type(attr) == TCA_OPTIONS && mnl_attr_parse_nested(attr, bpf_attr, ctx) < 0 &&
+	    !ctx->err)
 		ctx->err = -EBADMSG;
 	return ctx->err ? MNL_CB_ERROR : MNL_CB_OK;
 }

@@ -29,8 +29,8 @@ struct nl {
 
 /* What to do with the messages of a dump. */
 struct nl_collector {
-	uint16_t type; /* RTM_NEW… of the parts */
-	void (*reset)(void *out); /* forget everything: the dump starts again */
+	uint16_t type;					   /* RTM_NEW… of the parts */
+	void (*reset)(void *out);			   /* forget everything: the dump starts again */
 	int (*add)(void *out, const struct nlmsghdr *nlh); /* 0 or -errno, which ends the dump */
 };
 

@@ -66,18 +66,10 @@ static int link_attr(const struct nlattr *attr, void *data)
 	struct nl_link *link = ctx->link;
 
 	switch (mnl_attr_get_type(attr)) {
-	case IFLA_IFNAME:
-		ctx->err = nl_attr_str(attr, link->name, sizeof(link->name));
-		break;
-	case IFLA_MTU:
-		ctx->err = nl_attr_u32(attr, &link->mtu);
-		break;
-	case IFLA_MASTER:
-		ctx->err = nl_attr_u32(attr, &link->master);
-		break;
-	case IFLA_OPERSTATE:
-		ctx->err = nl_attr_u8(attr, &link->operstate);
-		break;
+	case IFLA_IFNAME: ctx->err = nl_attr_str(attr, link->name, sizeof(link->name)); break;
+	case IFLA_MTU: ctx->err = nl_attr_u32(attr, &link->mtu); break;
+	case IFLA_MASTER: ctx->err = nl_attr_u32(attr, &link->master); break;
+	case IFLA_OPERSTATE: ctx->err = nl_attr_u8(attr, &link->operstate); break;
 	case IFLA_ADDRESS:
 		if (mnl_attr_get_payload_len(attr) > sizeof(link->mac)) {
 			ctx->err = -EBADMSG;

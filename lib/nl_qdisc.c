@@ -23,15 +23,9 @@ static int qdisc_attr(const struct nlattr *attr, void *data)
 	struct qdisc_ctx *ctx = data;
 
 	switch (mnl_attr_get_type(attr)) {
-	case TCA_KIND:
-		ctx->err = nl_attr_str(attr, ctx->qdisc->kind, sizeof(ctx->qdisc->kind));
-		break;
-	case TCA_INGRESS_BLOCK:
-		ctx->err = nl_attr_u32(attr, &ctx->qdisc->ingress_block);
-		break;
-	case TCA_EGRESS_BLOCK:
-		ctx->err = nl_attr_u32(attr, &ctx->qdisc->egress_block);
-		break;
+	case TCA_KIND: ctx->err = nl_attr_str(attr, ctx->qdisc->kind, sizeof(ctx->qdisc->kind)); break;
+	case TCA_INGRESS_BLOCK: ctx->err = nl_attr_u32(attr, &ctx->qdisc->ingress_block); break;
+	case TCA_EGRESS_BLOCK: ctx->err = nl_attr_u32(attr, &ctx->qdisc->egress_block); break;
 	}
 	return ctx->err ? MNL_CB_ERROR : MNL_CB_OK;
 }
@@ -153,7 +147,8 @@ int nl_qdiscs_dump(struct nl *nl, uint32_t ifindex, struct nl_qdiscs *ret_qdiscs
 	return 0;
 }
 
-enum nl_clsact nl_qdiscs_clsact(const struct nl_qdiscs *qdiscs, uint32_t ifindex, const struct nl_qdisc **ret_qdisc)
+enum nl_clsact nl_qdiscs_clsact(const struct nl_qdiscs *qdiscs, uint32_t ifindex,
+				const struct nl_qdisc **ret_qdisc)
 {
 	size_t lo = 0, hi = qdiscs->n;
 

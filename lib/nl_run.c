@@ -21,12 +21,9 @@
 #define LOST_TRIES 8
 
 static const char *const op_names[NL_OP_MAX] = {
-	[NL_OP_CLSACT_ADD] = "create clsact",
-	[NL_OP_CLSACT_DEL] = "delete clsact",
-	[NL_OP_FILTER_ADD] = "add filter",
-	[NL_OP_FILTER_REPLACE] = "replace filter",
-	[NL_OP_FILTER_DEL] = "delete filter",
-	[NL_OP_FILTER_GET] = "look up filter",
+	[NL_OP_CLSACT_ADD] = "create clsact", [NL_OP_CLSACT_DEL] = "delete clsact",
+	[NL_OP_FILTER_ADD] = "add filter",    [NL_OP_FILTER_REPLACE] = "replace filter",
+	[NL_OP_FILTER_DEL] = "delete filter", [NL_OP_FILTER_GET] = "look up filter",
 };
 
 const char *nl_op_name(enum nl_op_type type)
@@ -58,8 +55,9 @@ static int op_check(const struct nl_op *op)
 		return -EINVAL;
 	if (op_is_filter(op) && (!op->key.prio || op->key.prio > 0xffff || !op->key.handle))
 		return -EINVAL;
-	if (op_has_bpf(op) && (op->bpf.prog_fd < 0 || (op->bpf.name && strlen(op->bpf.name) >= NL_BPF_NAME_MAX) ||
-			       (op->bpf.flags & ~(NL_BPF_DIRECT_ACTION | NL_BPF_SKIP_HW | NL_BPF_SKIP_SW))))
+	if (op_has_bpf(op) &&
+	    (op->bpf.prog_fd < 0 || (op->bpf.name && strlen(op->bpf.name) >= NL_BPF_NAME_MAX) ||
+	     (op->bpf.flags & ~(NL_BPF_DIRECT_ACTION | NL_BPF_SKIP_HW | NL_BPF_SKIP_SW))))
 		return -EINVAL;
 	return 0;
 }
@@ -136,7 +134,8 @@ static struct nlmsghdr *put_op(struct nl *nl, void *at, const struct nl_op *op)
 		[NL_OP_FILTER_DEL] = { RTM_DELTFILTER, 0 },
 		[NL_OP_FILTER_GET] = { RTM_GETTFILTER, 0 },
 	};
-	struct nlmsghdr *nlh = nl_request(nl, at, requests[op->type].type, NLM_F_ACK | requests[op->type].flags);
+	struct nlmsghdr *nlh =
+		nl_request(nl, at, requests[op->type].type, NLM_F_ACK | requests[op->type].flags);
 
 	if (op_is_filter(op))
 		put_filter(nlh, op);
@@ -160,8 +159,7 @@ int nl_run_feed(struct nl_op *ops, bool *answered, size_t n, uint32_t seq, uint3
 		if (i >= n || nlh->nlmsg_pid != portid)
 			return -EBADMSG;
 		switch (nlh->nlmsg_type) {
-		case NLMSG_NOOP:
-			break;
+		case NLMSG_NOOP: break;
 		case NLMSG_ERROR:
 			err = nl_ack_decode(nlh, &ops[i].err, ops[i].extack);
 			if (err)
@@ -179,8 +177,7 @@ int nl_run_feed(struct nl_op *ops, bool *answered, size_t n, uint32_t seq, uint3
 			if (ops[i].found)
 				*ops[i].found = found;
 			break;
-		default:
-			return -EBADMSG;
+		default: return -EBADMSG;
 		}
 	}
 	return left > 0 ? -EBADMSG : 0;
@@ -282,7 +279,8 @@ static int op_read_back(struct nl *nl, const struct nl_op *op)
 		err = nl_clsact_get(nl, op->key.ifindex, &what);
 		if (err)
 			return err;
-		return (what == NL_CLSACT_CLSACT) == (op->type == NL_OP_CLSACT_ADD) && what != NL_CLSACT_INGRESS;
+		return (what == NL_CLSACT_CLSACT) == (op->type == NL_OP_CLSACT_ADD) &&
+		       what != NL_CLSACT_INGRESS;
 	}
 	err = nl_filter_get(nl, &op->key, &found);
 	if (op->type == NL_OP_FILTER_DEL)

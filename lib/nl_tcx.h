@@ -9,7 +9,7 @@
 
 #include "spec.h"
 
-#define NL_TCX_MAX 64 /* programs a hook can have */
+#define NL_TCX_MAX 64	  /* programs a hook can have */
 #define NL_TCX_INGRESS 46 /* enum bpf_attach_type, newer than libbpf 1.1's headers */
 #define NL_TCX_EGRESS 47
 

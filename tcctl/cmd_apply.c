@@ -26,15 +26,20 @@ static void print_counts(const struct count *counts)
 static void print_summary(const struct tcctl_result *r)
 {
 	if (!r->changed) {
-		printf("nothing to do: %zu hook%s as the configuration says\n", r->hooks, r->hooks == 1 ? " is" : "s are");
+		printf("nothing to do: %zu hook%s as the configuration says\n", r->hooks,
+		       r->hooks == 1 ? " is" : "s are");
 		return;
 	}
 	printf("done in %.0f ms: %zu hook%s", r->seconds * 1000, r->hooks, r->hooks == 1 ? "" : "s");
-	print_counts((const struct count[]){ { r->hooks_added, "added" }, { r->hooks_replaced, "replaced" },
-					     { r->hooks_removed, "removed" }, { 0, NULL } });
+	print_counts((const struct count[]){ { r->hooks_added, "added" },
+					     { r->hooks_replaced, "replaced" },
+					     { r->hooks_removed, "removed" },
+					     { 0, NULL } });
 	printf(", %zu pipeline%s", r->pipelines, r->pipelines == 1 ? "" : "s");
-	print_counts((const struct count[]){ { r->pipelines_added, "loaded" }, { r->pipelines_swapped, "reloaded" },
-					     { r->pipelines_rules, "with new rules" }, { r->pipelines_removed, "removed" },
+	print_counts((const struct count[]){ { r->pipelines_added, "loaded" },
+					     { r->pipelines_swapped, "reloaded" },
+					     { r->pipelines_rules, "with new rules" },
+					     { r->pipelines_removed, "removed" },
 					     { 0, NULL } });
 	putchar('\n');
 }

@@ -9,7 +9,8 @@
 
 static void print_rulesets(const struct tcctl_config *config, unsigned int cpus, bool verbose)
 {
-	static const char *const titles[] = { "RULE SET", "RULES", "COMPILED", "COUNTERS", "MEMORY", "LINES A PACKET" };
+	static const char *const titles[] = { "RULE SET", "RULES",  "COMPILED",
+					      "COUNTERS", "MEMORY", "LINES A PACKET" };
 	static const bool right[] = { false, true, true, true, true, true };
 	struct table t = { .titles = titles, .right = right, .n_columns = 6 };
 	struct tcctl_ruleset r = { .sz = sizeof(r) };
@@ -22,16 +23,18 @@ static void print_rulesets(const struct tcctl_config *config, unsigned int cpus,
 		snprintf(rules, sizeof(rules), "%zu", r.rules);
 		snprintf(counters, sizeof(counters), "%zu", r.counters);
 		snprintf(lines, sizeof(lines), "≤ %zu", r.depth_max);
-		table_row(&t, (const char *const[]){ r.name, rules, bytes_text(r.bytes, bytes), counters,
-						     bytes_text(2 * r.bytes + (uint64_t)COUNTER_BYTES * cpus * r.counters,
-								memory),
-						     lines });
+		table_row(&t, (const char *const[]){
+				      r.name, rules, bytes_text(r.bytes, bytes), counters,
+				      bytes_text(2 * r.bytes + (uint64_t)COUNTER_BYTES * cpus * r.counters,
+						 memory),
+				      lines });
 	}
 	if (!t.n_rows)
 		return;
 	table_print(&t, "");
 	table_done(&t);
-	printf("memory of a pipeline with one of these = 2 × compiled + %d bytes × %u CPUs × counters\n", COUNTER_BYTES, cpus);
+	printf("memory of a pipeline with one of these = 2 × compiled + %d bytes × %u CPUs × counters\n",
+	       COUNTER_BYTES, cpus);
 	if (!verbose)
 		return;
 	for (size_t i = 0; i < tcctl_config_ruleset_count(config); i++)

@@ -8,15 +8,11 @@
 static enum colour state_colour(enum tcctl_finding_state state)
 {
 	switch (state) {
-	case TCCTL_FINDING_OK:
-		return GREEN;
+	case TCCTL_FINDING_OK: return GREEN;
 	case TCCTL_FINDING_LIMITED:
-	case TCCTL_FINDING_NO:
-		return YELLOW;
-	case TCCTL_FINDING_FATAL:
-		return RED;
-	default:
-		return PLAIN;
+	case TCCTL_FINDING_NO: return YELLOW;
+	case TCCTL_FINDING_FATAL: return RED;
+	default: return PLAIN;
 	}
 }
 
@@ -33,11 +29,12 @@ static void doctor_print(const struct tcctl_doctor *doctor)
 		if (tcctl_doctor_get(doctor, i, &f))
 			continue;
 		if (strcmp(group, f.group)) {
-			printf("%s%s%s%s\n", group[0] ? "\n" : "", colour(stdout, BOLD), f.group, colour(stdout, PLAIN));
+			printf("%s%s%s%s\n", group[0] ? "\n" : "", colour(stdout, BOLD), f.group,
+			       colour(stdout, PLAIN));
 			group = f.group;
 		}
-		printf("  %s%-7s%s  %-*s  ", colour(stdout, state_colour(f.state)), tcctl_finding_state_name(f.state),
-		       colour(stdout, PLAIN), (int)width, f.name);
+		printf("  %s%-7s%s  %-*s  ", colour(stdout, state_colour(f.state)),
+		       tcctl_finding_state_name(f.state), colour(stdout, PLAIN), (int)width, f.name);
 		put_text(stdout, f.found);
 		putchar('\n');
 		if (f.hint) {
@@ -71,7 +68,8 @@ static struct json_object *doctor_json(const struct tcctl_doctor *doctor)
 
 int cmd_doctor(const struct options *options)
 {
-	struct tcctl_open_options open_options = { .sz = sizeof(open_options), .netns = options->netns,
+	struct tcctl_open_options open_options = { .sz = sizeof(open_options),
+						   .netns = options->netns,
 						   .bpffs = options->bpffs };
 	struct tcctl_diags *diags = tcctl_diags_new();
 	struct json_object *json = json_begin(options);

@@ -27,7 +27,8 @@ int cmd_plan(const struct options *options)
 		} else if (!options->quiet) {
 			plan_print(plan, options->verbose);
 			if (n)
-				printf("\n%zu change%s; nothing was done yet: `tcctl apply` does it\n", n, n == 1 ? "" : "s");
+				printf("\n%zu change%s; nothing was done yet: `tcctl apply` does it\n", n,
+				       n == 1 ? "" : "s");
 			else
 				printf("nothing to do: the kernel is as the configuration says\n");
 		}

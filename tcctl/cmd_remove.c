@@ -18,8 +18,9 @@ int cmd_remove(const struct options *options)
 	if (!err && json)
 		result_json(&result, json);
 	else if (!err && !options->quiet && result.changed)
-		printf("removed %zu hook%s and %zu pipeline%s\n", result.hooks_removed, result.hooks_removed == 1 ? "" : "s",
-		       result.pipelines_removed, result.pipelines_removed == 1 ? "" : "s");
+		printf("removed %zu hook%s and %zu pipeline%s\n", result.hooks_removed,
+		       result.hooks_removed == 1 ? "" : "s", result.pipelines_removed,
+		       result.pipelines_removed == 1 ? "" : "s");
 	else if (!err && !options->quiet)
 		printf("nothing to remove\n");
 	tcctl_close(tcctl);

@@ -48,7 +48,8 @@ static void count_table(struct table *t, const char *title)
 	table_done(t);
 }
 
-static bool same_pipeline(const char *owner, unsigned int pipeline, const char *other_owner, unsigned int other)
+static bool same_pipeline(const char *owner, unsigned int pipeline, const char *other_owner,
+			  unsigned int other)
 {
 	return pipeline == other && !strcmp(owner, other_owner);
 }
@@ -70,7 +71,8 @@ static void print_pipeline(const struct tcctl_status *status, const char *owner,
 	putchar('\n');
 
 	for (size_t i = 0; i < tcctl_status_class_count(status); i++)
-		if (!tcctl_status_class_get(status, i, &class) && same_pipeline(owner, pipeline, class.owner, class.pipeline))
+		if (!tcctl_status_class_get(status, i, &class) &&
+		    same_pipeline(owner, pipeline, class.owner, class.pipeline))
 			count_row(&t, class.name, &class.count, NULL);
 	count_table(&t, "CLASS");
 
@@ -78,7 +80,8 @@ static void print_pipeline(const struct tcctl_status *status, const char *owner,
 		n_rules += !tcctl_status_rule_get(status, i, &rule) &&
 			   same_pipeline(owner, pipeline, rule.owner, rule.pipeline);
 	for (size_t i = 0; i < tcctl_status_rule_count(status); i++) {
-		if (tcctl_status_rule_get(status, i, &rule) || !same_pipeline(owner, pipeline, rule.owner, rule.pipeline))
+		if (tcctl_status_rule_get(status, i, &rule) ||
+		    !same_pipeline(owner, pipeline, rule.owner, rule.pipeline))
 			continue;
 		if (!rule.count.packets && n_rules > RULES_SHOWN && !verbose) {
 			hidden++;
@@ -98,7 +101,8 @@ static void print_pipeline(const struct tcctl_status *status, const char *owner,
 		printf("%zu more rules have matched nothing (-v lists them)\n", hidden);
 
 	for (size_t i = 0; i < tcctl_status_slot_count(status); i++) {
-		if (tcctl_status_slot_get(status, i, &slot) || !same_pipeline(owner, pipeline, slot.owner, slot.pipeline))
+		if (tcctl_status_slot_get(status, i, &slot) ||
+		    !same_pipeline(owner, pipeline, slot.owner, slot.pipeline))
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", slot.table, slot.slot);
 		if (slot.count.packets || (verbose && slot.program)) {
@@ -152,7 +156,8 @@ static void print_hooks(const struct tcctl_status *status)
 				 (unsigned int)h.state < TCCTL_HOOK_STATE_MAX ? what[h.state] : "?");
 			c = RED;
 		} else if (h.ahead && !h.count.packets) {
-			snprintf(remark, sizeof(remark), "no packet seen; %zu program%s of others run%s first", h.ahead,
+			snprintf(remark, sizeof(remark),
+				 "no packet seen; %zu program%s of others run%s first", h.ahead,
 				 h.ahead == 1 ? "" : "s", h.ahead == 1 ? "s" : "");
 			c = YELLOW;
 		} else if (!h.count.packets) {
@@ -162,7 +167,8 @@ static void print_hooks(const struct tcctl_status *status)
 			snprintf(remark, sizeof(remark), "%zu program%s of others run%s first", h.ahead,
 				 h.ahead == 1 ? "" : "s", h.ahead == 1 ? "s" : "");
 		}
-		table_row(&t, (const char *const[]){ name, pipeline, cells.packets, cells.segments, cells.bytes, remark });
+		table_row(&t, (const char *const[]){ name, pipeline, cells.packets, cells.segments,
+						     cells.bytes, remark });
 		table_colour(&t, 0, BOLD);
 		table_colour(&t, 5, c);
 	}
@@ -191,7 +197,8 @@ static void print_neighbours(const struct tcctl_status *status)
 		else
 			snprintf(program, sizeof(program), "%s", b.name ? b.name : "?");
 		table_row(&t, (const char *const[]){ hook, where, program,
-						     b.ahead ? "before us: can keep packets from us" : "after us" });
+						     b.ahead ? "before us: can keep packets from us" :
+							       "after us" });
 		table_colour(&t, 3, b.ahead ? YELLOW : PLAIN);
 	}
 	if (t.n_rows)

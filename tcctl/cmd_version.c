@@ -16,7 +16,8 @@ int cmd_version(const struct options *options)
 		json_add_text(json, "libbpf", libbpf_version_string());
 		json_add_text(json, "kernel", u.release);
 	} else {
-		printf("tcctl %s, libbpf %s, kernel %s\n", tcctl_version(), libbpf_version_string(), u.release);
+		printf("tcctl %s, libbpf %s, kernel %s\n", tcctl_version(), libbpf_version_string(),
+		       u.release);
 	}
 	return finish(options, 0, EXIT_OK, tcctl_diags_new(), json);
 }

@@ -17,12 +17,14 @@ int load_config(const struct options *options, struct tcctl_diags *diags, struct
 	struct tcctl_config_options config_options = { .sz = sizeof(config_options), .base = options->base };
 
 	if (!options->n_args && access(DEFAULT_CONFIG, F_OK)) {
-		diag_hint(diag_errno(diag_error(diags, NULL, "no configuration: " DEFAULT_CONFIG " does not exist"), ENOENT),
+		diag_hint(diag_errno(diag_error(diags, NULL,
+						"no configuration: " DEFAULT_CONFIG " does not exist"),
+				     ENOENT),
 			  "name a file: `tcctl %s FILE`", options->command->name);
 		return -ENOENT;
 	}
-	return tcctl_config_load(options->n_args ? options->args : default_paths, options->n_args ? options->n_args : 1,
-				 &config_options, diags, ret_config);
+	return tcctl_config_load(options->n_args ? options->args : default_paths,
+				 options->n_args ? options->n_args : 1, &config_options, diags, ret_config);
 }
 
 static bool bpffs_missing(void)
@@ -59,15 +61,12 @@ static const char *step_sign(enum tcctl_step_kind kind)
 	switch (kind) {
 	case TCCTL_STEP_PIPELINE_ADD:
 	case TCCTL_STEP_CLSACT_ADD:
-	case TCCTL_STEP_HOOK_ADD:
-		return "+";
+	case TCCTL_STEP_HOOK_ADD: return "+";
 	case TCCTL_STEP_HOOK_REMOVE:
 	case TCCTL_STEP_CLSACT_REMOVE:
 	case TCCTL_STEP_INTERFACE_REMOVE:
-	case TCCTL_STEP_PIPELINE_REMOVE:
-		return "-";
-	default:
-		return "~";
+	case TCCTL_STEP_PIPELINE_REMOVE: return "-";
+	default: return "~";
 	}
 }
 
@@ -106,8 +105,11 @@ void plan_print(const struct tcctl_plan *plan, bool verbose)
 			break;
 		}
 		sign = step_sign(step.kind);
-		printf("  %s%s%s ", colour(stdout, *sign == '+' ? GREEN : *sign == '-' ? RED : YELLOW), sign,
-		       colour(stdout, PLAIN));
+		printf("  %s%s%s ",
+		       colour(stdout, *sign == '+' ? GREEN :
+				      *sign == '-' ? RED :
+						     YELLOW),
+		       sign, colour(stdout, PLAIN));
 		put_text(stdout, step.text);
 		putchar('\n');
 	}

@@ -10,12 +10,9 @@
 static const char *args_text(const struct command *c)
 {
 	switch (c->args) {
-	case ARGS_CONFIG:
-		return " [FILE|FOLDER]...";
-	case ARGS_SHELL:
-		return " bash";
-	default:
-		return "";
+	case ARGS_CONFIG: return " [FILE|FOLDER]...";
+	case ARGS_SHELL: return " bash";
+	default: return "";
 	}
 }
 
@@ -25,7 +22,8 @@ static void print_option(const struct option_row *row)
 
 	if (row->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", row->letter);
-	snprintf(left, sizeof(left), "%s--%s%s%s", letter, row->name, row->value ? " " : "", row->value ? row->value : "");
+	snprintf(left, sizeof(left), "%s--%s%s%s", letter, row->name, row->value ? " " : "",
+		 row->value ? row->value : "");
 	printf("  %-22s %s\n", left, row->help);
 }
 
@@ -49,7 +47,8 @@ void help_print_command(const struct command *c)
 	if (c->text[0])
 		printf("%s\n", c->text);
 	if (c->args == ARGS_CONFIG)
-		printf("Folders stand for their *.yaml, in name order; without a FILE: " DEFAULT_CONFIG ".\n");
+		printf("Folders stand for their *.yaml, in name order; without a FILE: " DEFAULT_CONFIG
+		       ".\n");
 	printf("\n");
 	for (size_t i = 0; i < n_option_rows; i++)
 		if (option_rows[i].commands & FOR(c - commands))
@@ -132,7 +131,8 @@ void completion_print_bash(void)
 int cmd_completion(const struct options *options)
 {
 	if (options->n_args != 1 || strcmp(options->args[0], "bash"))
-		return usage_error("tcctl completion bash", "`tcctl completion` takes the name of a shell: bash");
+		return usage_error("tcctl completion bash",
+				   "`tcctl completion` takes the name of a shell: bash");
 	completion_print_bash();
 	return finish(options, 0, EXIT_OK, tcctl_diags_new(), NULL);
 }

@@ -12,7 +12,8 @@ const struct command commands[CMD_MAX] = {
 			"tags that the kernel would lose, and the memory that the rule sets take.",
 			cmd_check },
 	[CMD_PLAN] = { "plan", ARGS_CONFIG, "show what apply would change",
-		       "Exit status: 0 nothing to do, 2 there are changes, 1 error. Changes nothing.", cmd_plan },
+		       "Exit status: 0 nothing to do, 2 there are changes, 1 error. Changes nothing.",
+		       cmd_plan },
 	[CMD_APPLY] = { "apply", ARGS_CONFIG, "make the kernel match a configuration",
 			"All interfaces change, or none. Packets are not lost meanwhile. What is applied already stays as it\n"
 			"is; what an earlier version of the same `name` made and this one does not want goes.",
@@ -22,7 +23,8 @@ const struct command commands[CMD_MAX] = {
 			 "others on the same interfaces.",
 			 cmd_status },
 	[CMD_EXPORT] = { "export", ARGS_NONE, "print the configuration that is applied, as YAML",
-			 "`tcctl apply` accepts what this prints. Lists from files are written out.", cmd_export },
+			 "`tcctl apply` accepts what this prints. Lists from files are written out.",
+			 cmd_export },
 	[CMD_REMOVE] = { "remove", ARGS_NONE, "take away everything that apply made",
 			 "Only what tcctl made: filters and qdiscs of others stay, and with them a clsact that they use.\n"
 			 "Without --name, everything in the network namespace that tcctl made.",

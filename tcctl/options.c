@@ -52,32 +52,102 @@ static int parse_prio(const char *value, void *dest)
 }
 
 #define CONFIG_CMDS (FOR(CMD_CHECK) | FOR(CMD_PLAN) | FOR(CMD_APPLY))
-#define KERNEL_CMDS \
-	(FOR(CMD_PLAN) | FOR(CMD_APPLY) | FOR(CMD_STATUS) | FOR(CMD_EXPORT) | FOR(CMD_REMOVE) | FOR(CMD_DOCTOR))
+#define KERNEL_CMDS                                                                             \
+	(FOR(CMD_PLAN) | FOR(CMD_APPLY) | FOR(CMD_STATUS) | FOR(CMD_EXPORT) | FOR(CMD_REMOVE) | \
+	 FOR(CMD_DOCTOR))
 #define ALL_CMDS (FOR(CMD_MAX) - 1)
 
 const struct option_row option_rows[] = {
-	{ "base", 0, "DIR", "folder for relative file names in the configuration, instead of the file's own",
-	  CONFIG_CMDS, parse_text, "a folder", offsetof(struct options, base), COMPLETE_DIR },
-	{ "name", 0, "NAME", "only what was applied under this name", FOR(CMD_STATUS) | FOR(CMD_EXPORT) | FOR(CMD_REMOVE),
-	  parse_text, "a name", offsetof(struct options, name), COMPLETE_NONE },
-	{ "netns", 'n', "NAME", "work in this network namespace: a name of ip-netns(8) or a path", KERNEL_CMDS,
-	  parse_text, "a name or a path", offsetof(struct options, netns), COMPLETE_NETNS },
-	{ "bpffs", 0, "DIR", "keep pins below this bpffs instead of /sys/fs/bpf", KERNEL_CMDS, parse_text, "a folder",
-	  offsetof(struct options, bpffs), COMPLETE_DIR },
-	{ "prio", 0, "N", "preference of new filters among those of others, 1 runs first (default: 31744)",
-	  FOR(CMD_PLAN) | FOR(CMD_APPLY), parse_prio, "a number, 1 to 65535", offsetof(struct options, prio), COMPLETE_NONE },
-	{ "wait", 0, "SECONDS", "wait this long for another tcctl to finish (default: 5)",
-	  FOR(CMD_APPLY) | FOR(CMD_REMOVE), parse_seconds, "seconds, 0 to 86400", offsetof(struct options, wait_ms),
-	  COMPLETE_NONE },
-	{ "json", 'j', NULL, "one JSON object on standard output, diagnostics included", ALL_CMDS & ~FOR(CMD_COMPLETION),
-	  parse_flag, NULL, offsetof(struct options, json), COMPLETE_NONE },
-	{ "quiet", 'q', NULL, "print only warnings and errors", CONFIG_CMDS | FOR(CMD_REMOVE), parse_flag, NULL,
-	  offsetof(struct options, quiet), COMPLETE_NONE },
-	{ "verbose", 'v', NULL, "print everything: all of the verifier's log, rows of zeroes", KERNEL_CMDS | CONFIG_CMDS,
-	  parse_flag, NULL, offsetof(struct options, verbose), COMPLETE_NONE },
-	{ "help", 'h', NULL, "print this help", ALL_CMDS, parse_flag, NULL, offsetof(struct options, help),
-	  COMPLETE_NONE },
+	{
+		.name = "base",
+		.value = "DIR",
+		.help = "folder for relative file names in the configuration, instead of the file's own",
+		.commands = CONFIG_CMDS,
+		.parse = parse_text,
+		.expected = "a folder",
+		.offset = offsetof(struct options, base),
+		.complete = COMPLETE_DIR,
+	},
+	{
+		.name = "name",
+		.value = "NAME",
+		.help = "only what was applied under this name",
+		.commands = FOR(CMD_STATUS) | FOR(CMD_EXPORT) | FOR(CMD_REMOVE),
+		.parse = parse_text,
+		.expected = "a name",
+		.offset = offsetof(struct options, name),
+	},
+	{
+		.name = "netns",
+		.letter = 'n',
+		.value = "NAME",
+		.help = "work in this network namespace: a name of ip-netns(8) or a path",
+		.commands = KERNEL_CMDS,
+		.parse = parse_text,
+		.expected = "a name or a path",
+		.offset = offsetof(struct options, netns),
+		.complete = COMPLETE_NETNS,
+	},
+	{
+		.name = "bpffs",
+		.value = "DIR",
+		.help = "keep pins below this bpffs instead of /sys/fs/bpf",
+		.commands = KERNEL_CMDS,
+		.parse = parse_text,
+		.expected = "a folder",
+		.offset = offsetof(struct options, bpffs),
+		.complete = COMPLETE_DIR,
+	},
+	{
+		.name = "prio",
+		.value = "N",
+		.help = "preference of new filters among those of others, 1 runs first (default: 31744)",
+		.commands = FOR(CMD_PLAN) | FOR(CMD_APPLY),
+		.parse = parse_prio,
+		.expected = "a number, 1 to 65535",
+		.offset = offsetof(struct options, prio),
+	},
+	{
+		.name = "wait",
+		.value = "SECONDS",
+		.help = "wait this long for another tcctl to finish (default: 5)",
+		.commands = FOR(CMD_APPLY) | FOR(CMD_REMOVE),
+		.parse = parse_seconds,
+		.expected = "seconds, 0 to 86400",
+		.offset = offsetof(struct options, wait_ms),
+	},
+	{
+		.name = "json",
+		.letter = 'j',
+		.help = "one JSON object on standard output, diagnostics included",
+		.commands = ALL_CMDS & ~FOR(CMD_COMPLETION),
+		.parse = parse_flag,
+		.offset = offsetof(struct options, json),
+	},
+	{
+		.name = "quiet",
+		.letter = 'q',
+		.help = "print only warnings and errors",
+		.commands = CONFIG_CMDS | FOR(CMD_REMOVE),
+		.parse = parse_flag,
+		.offset = offsetof(struct options, quiet),
+	},
+	{
+		.name = "verbose",
+		.letter = 'v',
+		.help = "print everything: all of the verifier's log, rows of zeroes",
+		.commands = KERNEL_CMDS | CONFIG_CMDS,
+		.parse = parse_flag,
+		.offset = offsetof(struct options, verbose),
+	},
+	{
+		.name = "help",
+		.letter = 'h',
+		.help = "print this help",
+		.commands = ALL_CMDS,
+		.parse = parse_flag,
+		.offset = offsetof(struct options, help),
+	},
 };
 const size_t n_option_rows = sizeof(option_rows) / sizeof(option_rows[0]);
 
@@ -201,7 +271,8 @@ static int check_given(const struct parser *p)
 	snprintf(hint, sizeof(hint), "`tcctl %s --help` lists its options", c->name);
 	for (size_t i = 0; i < n_option_rows; i++)
 		if (p->given[i] && !(option_rows[i].commands & FOR(c - commands)))
-			return usage_error(hint, "`tcctl %s` takes no option --%s", c->name, option_rows[i].name);
+			return usage_error(hint, "`tcctl %s` takes no option --%s", c->name,
+					   option_rows[i].name);
 	return -1;
 }
 

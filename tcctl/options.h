@@ -43,8 +43,8 @@ enum args_kind { ARGS_NONE, ARGS_CONFIG, ARGS_SHELL };
 struct command {
 	const char *name;
 	enum args_kind args;
-	const char *summary; /* one line */
-	const char *text;    /* for `tcctl COMMAND --help` */
+	const char *summary;			   /* one line */
+	const char *text;			   /* for `tcctl COMMAND --help` */
 	int (*run)(const struct options *options); /* returns an exit code */
 };
 
@@ -58,10 +58,10 @@ struct option_row {
 	char letter;	   /* 0: none */
 	const char *value; /* what the value is called in help; NULL: takes none */
 	const char *help;
-	unsigned int commands; /* FOR(…) | … */
+	unsigned int commands;			     /* FOR(…) | … */
 	int (*parse)(const char *value, void *dest); /* 0 or -1 */
-	const char *expected; /* for the message when parse() says no */
-	size_t offset;	      /* of dest in struct options */
+	const char *expected;			     /* for the message when parse() says no */
+	size_t offset;				     /* of dest in struct options */
 	enum complete complete;
 };
 

@@ -31,7 +31,7 @@ const char *nearest(const char *word, const char *const *names, size_t n)
 const char *colour(FILE *f, enum colour c)
 {
 	static const char *const codes[COLOUR_MAX] = {
-		[PLAIN] = "\033[0m", [BOLD] = "\033[1m", [DIM] = "\033[2m", [RED] = "\033[1;31m",
+		[PLAIN] = "\033[0m",  [BOLD] = "\033[1m",      [DIM] = "\033[2m",   [RED] = "\033[1;31m",
 		[GREEN] = "\033[32m", [YELLOW] = "\033[1;33m", [CYAN] = "\033[36m",
 	};
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -79,7 +79,8 @@ int usage_error(const char *hint, const char *fmt, ...)
 		json_add_bool(o, "ok", false);
 		json_object_array_add(list, diag_json(&d));
 		json_add(o, "diagnostics", list);
-		puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+		puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+							       JSON_C_TO_STRING_NOSLASHESCAPE));
 		json_object_put(o);
 	} else {
 		diag_print(&d, true);
@@ -110,7 +111,12 @@ void json_add(struct json_object *to, const char *key, struct json_object *value
 /* Length of the UTF-8 character at s, 0 if it is none. */
 static size_t utf8_length(const unsigned char *s)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	size_t n = s[0] < 0x80 ? 1 :
+		   s[0] < 0xc2 ? 0 :
+		   s[0] < 0xe0 ? 2 :
+		   s[0] < 0xf0 ? 3 :
+		   s[0] < 0xf5 ? 4 :
+				 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
@@ -152,7 +158,8 @@ void json_add_bool(struct json_object *to, const char *key, bool value)
 	json_add(to, key, json_object_new_boolean(value));
 }
 
-int finish(const struct options *options, int err, int code, struct tcctl_diags *diags, struct json_object *json)
+int finish(const struct options *options, int err, int code, struct tcctl_diags *diags,
+	   struct json_object *json)
 {
 	size_t n = tcctl_diags_count(diags);
 	struct tcctl_diag d = { .sz = sizeof(d) };
@@ -161,7 +168,8 @@ int finish(const struct options *options, int err, int code, struct tcctl_diags 
 		code = EXIT_ERROR;
 	/* The library explains every failure; this is for one it forgot. */
 	if (err < 0 && !tcctl_diags_errors(diags)) {
-		diag_errno(diag_error(diags, NULL, "%s failed: %s", options->command->name, strerror(-err)), err);
+		diag_errno(diag_error(diags, NULL, "%s failed: %s", options->command->name, strerror(-err)),
+			   err);
 		n = tcctl_diags_count(diags);
 	}
 	if (options->json) {
@@ -174,7 +182,8 @@ int finish(const struct options *options, int err, int code, struct tcctl_diags 
 			if (!tcctl_diags_get(diags, i, &d))
 				json_object_array_add(list, diag_json(&d));
 		json_add(json, "diagnostics", list);
-		puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+		puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+								  JSON_C_TO_STRING_NOSLASHESCAPE));
 		json_object_put(json);
 	} else {
 		/* Behind what was printed so far, also when both go to one file. */

@@ -28,7 +28,8 @@ const char *nearest(const char *word, const char *const *names, size_t n);
  * holds them and what is in `json` (taken over; may be NULL). Returns `code`, or EXIT_ERROR when err < 0 or stdout
  * could not be written.
  */
-int finish(const struct options *options, int err, int code, struct tcctl_diags *diags, struct json_object *json);
+int finish(const struct options *options, int err, int code, struct tcctl_diags *diags,
+	   struct json_object *json);
 
 /* An object with "tcctl" and "command" in it; NULL unless -j. */
 struct json_object *json_begin(const struct options *options);

@@ -150,7 +150,8 @@ void diag_print(const struct tcctl_diag *d, bool whole)
 	} else {
 		fprintf(stderr, "%stcctl:%s ", colour(stderr, BOLD), off);
 	}
-	fprintf(stderr, "%s%s:%s ", colour(stderr, severity_colours[d->severity]), severities[d->severity], off);
+	fprintf(stderr, "%s%s:%s ", colour(stderr, severity_colours[d->severity]), severities[d->severity],
+		off);
 	if (d->device) {
 		put_text(stderr, d->device);
 		fputs(": ", stderr);

@@ -101,8 +101,9 @@ static void feed_dump(uint16_t type, int (*add)(void *, const struct nlmsghdr *)
 	struct nl_collector collector = { type, reset, add };
 	struct nl_filters filters = { 0 };
 	char extack[NL_EXTACK_MAX] = "";
-	struct nl_dump_state s = { .seq = SEQ, .portid = PORTID, .collector = &collector, .out = &filters,
-				   .extack = extack };
+	struct nl_dump_state s = {
+		.seq = SEQ, .portid = PORTID, .collector = &collector, .out = &filters, .extack = extack
+	};
 
 	if (!nl_dump_feed(&s, buf, len))
 		nl_dump_feed(&s, buf, len);
@@ -129,15 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!(data[0] & 0x80))
 		patch(buf, size - 1);
 	switch (data[0] & 3) {
-	case 0:
-		feed_dump(RTM_NEWLINK, add_link, buf, size - 1);
-		break;
-	case 1:
-		feed_dump(RTM_NEWQDISC, add_qdisc, buf, size - 1);
-		break;
-	case 2:
-		feed_dump(RTM_NEWTFILTER, add_filter, buf, size - 1);
-		break;
+	case 0: feed_dump(RTM_NEWLINK, add_link, buf, size - 1); break;
+	case 1: feed_dump(RTM_NEWQDISC, add_qdisc, buf, size - 1); break;
+	case 2: feed_dump(RTM_NEWTFILTER, add_filter, buf, size - 1); break;
 	default:
 		memset(ops, 0, sizeof(ops));
 		for (unsigned int i = 0; i < OPS; i++) {

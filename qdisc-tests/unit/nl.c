@@ -52,7 +52,8 @@ static void put_done(int err, uint32_t seq)
 /* An error or acknowledgement; text NULL: none. `with_request`: the request's payload comes back too. */
 static void put_ack(int err, const char *text, bool with_request, uint32_t seq)
 {
-	struct nlmsghdr *nlh = begin(NLMSG_ERROR, (text ? NLM_F_ACK_TLVS : 0) | (with_request ? 0 : NLM_F_CAPPED), seq);
+	struct nlmsghdr *nlh =
+		begin(NLMSG_ERROR, (text ? NLM_F_ACK_TLVS : 0) | (with_request ? 0 : NLM_F_CAPPED), seq);
 	struct nlmsgerr *e = mnl_nlmsg_put_extra_header(nlh, sizeof(*e));
 
 	e->error = err;
@@ -198,7 +199,8 @@ static void test_acks(void)
 	put_ack(0, NULL, false, SEQ + 3);
 	put_ack(-EEXIST, "Exclusivity flag on, cannot modify", false, SEQ + 1);
 	put_filter(9, 3, "bpf");
-	test_eq(nl_run_feed(ops, answered, 4, SEQ, PORTID, buf, used), -EBADMSG); /* a filter for operation 0 */
+	test_eq(nl_run_feed(ops, answered, 4, SEQ, PORTID, buf, used),
+		-EBADMSG); /* a filter for operation 0 */
 	used = 0;
 	test_ok(answered[3] && answered[1] && !answered[0] && !answered[2]);
 	test_eq(ops[1].err, -EEXIST);
@@ -238,7 +240,8 @@ static void test_acks(void)
 	test_eq(nl_run_feed(ops, answered, 1, SEQ, PORTID, buf, used), -EBADMSG);
 	used = 0;
 	put_ack(-EINVAL, NULL, true, SEQ);
-	((struct nlmsgerr *)mnl_nlmsg_get_payload((struct nlmsghdr *)buf))->msg.nlmsg_len = 1000; /* beyond the end */
+	((struct nlmsgerr *)mnl_nlmsg_get_payload((struct nlmsghdr *)buf))->msg.nlmsg_len =
+		1000; /* beyond the end */
 	test_eq(nl_run_feed(ops, answered, 1, SEQ, PORTID, buf, used), -EBADMSG);
 	used = 0;
 }
@@ -261,8 +264,9 @@ static void test_canonical(void)
 	static const struct nl_collector collector = { RTM_NEWTFILTER, links_reset, filters_push };
 	static const uint32_t want[][2] = { { 5, 0 }, { 9, 7 }, { 9, 3 }, { 20, 1 }, { 30, 0x80000800 } };
 	struct nl_filters filters = { 0 };
-	struct nl_dump_state s = { .seq = SEQ, .portid = PORTID, .collector = &collector, .out = &filters,
-				   .extack = extack };
+	struct nl_dump_state s = {
+		.seq = SEQ, .portid = PORTID, .collector = &collector, .out = &filters, .extack = extack
+	};
 
 	test_case("duplicates and the lines that introduce a prio go, order stays");
 	put_filter(20, 0, "bpf");
@@ -304,7 +308,9 @@ static void test_mutations(void)
 	used = 0;
 	memcpy(good, buf, len);
 	for (unsigned int i = 0; i < rounds; i++) {
-		struct nl_dump_state s = { .seq = SEQ, .portid = PORTID, .collector = &links, .extack = extack };
+		struct nl_dump_state s = {
+			.seq = SEQ, .portid = PORTID, .collector = &links, .extack = extack
+		};
 		char *copy = malloc(len);
 		size_t cut = len;
 

@@ -98,7 +98,8 @@ static int count_fds(void)
 
 static uint32_t add_veth(const char *a, const char *b)
 {
-	if (run("ip link add %s type veth peer name %s && ip link set %s up && ip link set %s up", a, b, a, b))
+	if (run("ip link add %s type veth peer name %s && ip link set %s up && ip link set %s up", a, b, a,
+		b))
 		return 0;
 	return if_nametoindex(a);
 }
@@ -216,8 +217,8 @@ static struct nl_op filter_op(enum nl_op_type type, uint32_t dev, enum spec_dir 
 static void test_filters(struct nl *nl)
 {
 	uint32_t dev = add_veth("nla0", "nlb0");
-	struct nl_op op = filter_op(NL_OP_FILTER_ADD, dev, SPEC_INGRESS, prog_a), get, clsact = {
-		.type = NL_OP_CLSACT_ADD, .key.ifindex = dev };
+	struct nl_op op = filter_op(NL_OP_FILTER_ADD, dev, SPEC_INGRESS, prog_a), get,
+		     clsact = { .type = NL_OP_CLSACT_ADD, .key.ifindex = dev };
 	struct nl_filters filters = { 0 };
 	struct nl_filter f;
 
@@ -354,8 +355,8 @@ static void test_batch(struct nl *nl)
 		ops[n++] = filter_op(NL_OP_FILTER_ADD, dev, SPEC_INGRESS, prog_a);
 		ops[n++] = filter_op(NL_OP_FILTER_ADD, dev, SPEC_EGRESS, prog_a);
 	}
-	ops[3 * 70].key.ifindex = 0x7ffffff0;	 /* no such device */
-	ops[3 * 71 + 1].key.prio = 0;		 /* nonsense, refused before it is sent */
+	ops[3 * 70].key.ifindex = 0x7ffffff0;	    /* no such device */
+	ops[3 * 71 + 1].key.prio = 0;		    /* nonsense, refused before it is sent */
 	ops[3 * 72 + 2].bpf.prog_fd = STDIN_FILENO; /* not a program */
 	before = *nl_stats(nl);
 	test_eq(nl_run(nl, ops, n), 0);
@@ -378,7 +379,8 @@ static void test_batch(struct nl *nl)
 		ops[i].type = NL_OP_FILTER_GET;
 		ops[i].found = &found[i];
 		if (i % 3 == 0) /* the clsact's place: a second filter to look for, not there */
-			ops[i] = (struct nl_op){ .type = NL_OP_FILTER_GET, .found = &found[i],
+			ops[i] = (struct nl_op){ .type = NL_OP_FILTER_GET,
+						 .found = &found[i],
 						 .key = { ops[i + 1].key.ifindex, NL_PARENT_INGRESS, 9, 9 } };
 	}
 	test_eq(nl_run(nl, ops, n), 0);
@@ -399,7 +401,8 @@ static void test_batch(struct nl *nl)
 		setsockopt(mnl_socket_get_fd(nl->sock), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 		for (size_t i = 0; i < n; i++) {
 			ops[i] = filter_op(round == 0 ? NL_OP_FILTER_REPLACE : NL_OP_FILTER_DEL,
-					   ops[i].key.ifindex, i % 3 == 2 ? SPEC_EGRESS : SPEC_INGRESS, prog_b);
+					   ops[i].key.ifindex, i % 3 == 2 ? SPEC_EGRESS : SPEC_INGRESS,
+					   prog_b);
 			if (i % 3 == 0)
 				ops[i].key.prio = 9;
 		}
@@ -458,7 +461,8 @@ static void churn_filters(struct nl *nl, uint32_t dev, unsigned int round)
 	struct nl_op ops[32];
 
 	for (uint32_t i = 0; i < 32; i++) {
-		ops[i] = filter_op(round & 1 ? NL_OP_FILTER_DEL : NL_OP_FILTER_ADD, dev, SPEC_INGRESS, prog_b);
+		ops[i] =
+			filter_op(round & 1 ? NL_OP_FILTER_DEL : NL_OP_FILTER_ADD, dev, SPEC_INGRESS, prog_b);
 		ops[i].key.handle = 0x100 + i;
 	}
 	nl_run(nl, ops, 32);
