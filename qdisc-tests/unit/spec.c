@@ -303,6 +303,52 @@ static void test_ranges(void)
 		test_ok(!r->dscp.neg);
 		range(&r->dscp, 0, 1, 10);
 	}
+	r = rule("port: 5-8, not: { port: [6-7, 9] }");
+	if (r) {
+		test_eq(r->port[SPEC_PORT].n, 2);
+		range(&r->port[SPEC_PORT], 0, 5, 5);
+		range(&r->port[SPEC_PORT], 1, 8, 8);
+	}
+}
+
+static void test_names(void)
+{
+	static const struct {
+		const char *name;
+		uint8_t number;
+	} dscp[] = { { "DF", 0 }, { "BE", 0 }, { "LE", 1 }, { "EF", 46 }, { "VA", 44 } }, /* RFC 2474, 8622, 3246, 5865 */
+		proto[] = { { "icmp", 1 }, { "igmp", 2 }, { "ipip", 4 }, { "tcp", 6 }, { "udp", 17 }, { "dccp", 33 }, { "ipv6", 41 },
+			    { "gre", 47 }, { "esp", 50 }, { "ah", 51 }, { "icmpv6", 58 }, { "ospf", 89 }, { "pim", 103 },
+			    { "vrrp", 112 }, { "l2tp", 115 }, { "sctp", 132 }, { "udplite", 136 }, { "mpls", 137 } };
+	const struct spec_rule *r;
+	char text[64];
+
+	test_case("names of DSCPs");
+	for (unsigned int i = 0; i < sizeof(dscp) / sizeof(dscp[0]); i++) {
+		snprintf(text, sizeof(text), "dscp: %s", dscp[i].name);
+		r = rule(text);
+		if (r)
+			range(&r->dscp, 0, dscp[i].number, dscp[i].number);
+	}
+	for (unsigned int x = 0; x < 8; x++) {
+		snprintf(text, sizeof(text), "dscp: CS%u", x);
+		r = rule(text);
+		if (r)
+			range(&r->dscp, 0, 8 * x, 8 * x);
+		for (unsigned int y = 1; x >= 1 && x <= 4 && y <= 3; y++) { /* RFC 2597 */
+			snprintf(text, sizeof(text), "dscp: AF%u%u", x, y);
+			r = rule(text);
+			if (r)
+				range(&r->dscp, 0, 8 * x + 2 * y, 8 * x + 2 * y);
+		}
+	}
+	test_case("names of protocols");
+	for (unsigned int i = 0; i < sizeof(proto) / sizeof(proto[0]); i++) {
+		snprintf(text, sizeof(text), "proto: %s", proto[i].name);
+		r = rule(text);
+		if (r)
+			range(&r->proto, 0, proto[i].number, proto[i].number);
+	}
 }
 
 static void test_flags(void)
@@ -498,6 +544,7 @@ int main(void)
 	test_addresses();
 	test_ranges();
 	test_exceptions();
+	test_names();
 	test_flags();
 	test_icmp();
 	test_interfaces();
