@@ -48,7 +48,8 @@ enum box_field {
 
 /* Where a field is in the key, and its width. */
 struct box_place {
-	uint8_t word, shift, width;
+	uint8_t word; /* enum arena_cut */
+	uint8_t shift, width;
 };
 extern const struct box_place box_places[BOX_FIELDS];
 

@@ -175,7 +175,7 @@ enum tcctl_reason {
 
 /* `ctl`: one element, written by the controller only. */
 struct tcctl_ctl {
-	__u32 generation; /* data generation; the arena in use is arenas[generation & 1] */
+	__u32 generation; /* data generation; the arena in use is arenas[TCCTL_ARENA_SLOT(…)] */
 	__u32 pad;
 };
 
@@ -207,6 +207,11 @@ struct tcctl_class_row {
  * program gets that stock tc loads. */
 #define TCCTL_CFG_VERDICT_OK 0x1U /* end of pipeline: TC_ACT_OK instead of TC_ACT_UNSPEC */
 #define TCCTL_CFG_OBSERVE 0x2U	  /* classify and count, change and drop nothing */
+#define TCCTL_CFG_ODD 0x4U	  /* reads the other arena: see TCCTL_ARENA_SLOT */
+/* Which of the two arenas belongs to a data generation, as programs with these cfg.flags see it. New rules for the same
+ * programs are a new generation; programs and rules that change together change this flag instead, so that the one
+ * write that switches the programs switches the rules too and no packet sees one without the other. */
+#define TCCTL_ARENA_SLOT(generation, flags) (((generation) ^ ((flags) & TCCTL_CFG_ODD ? 1U : 0U)) & 1U)
 struct tcctl_cfg {
 	__u32 flags;
 	__u32 udp_used; /* bit i: udp_port[i] is in use (slot TCCTL_UDP_USER + i) */

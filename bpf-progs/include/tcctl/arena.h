@@ -99,7 +99,7 @@ struct arena_key {
 
 /*
  * Node descriptor:   base line 23..0 | best rule below 43..24 | kind 61..60
- *   cut              key word 48..44 | shift 53..49 | bits 58..54; child i is descriptor i from the base on
+ *   cut              ARENA_CUT_* 48..44 | shift 53..49 | bits 58..54; child i is descriptor i from the base on
  *   leaf             number of lines 58..44
  */
 #define ARENA_KIND_EMPTY 0U
@@ -108,6 +108,27 @@ struct arena_key {
 #define ARENA_RULE_BITS 20
 #define ARENA_NO_RULE ((1U << ARENA_RULE_BITS) - 1)
 #define ARENA_LINES_MAX (1U << 24)
+
+/* Key words by the numbers that cuts use: the commonest first. */
+enum arena_cut {
+	ARENA_CUT_SRC0,
+	ARENA_CUT_DST0,
+	ARENA_CUT_PORTS,
+	ARENA_CUT_SMALL,
+	ARENA_CUT_SRC1,
+	ARENA_CUT_DST1,
+	ARENA_CUT_SRC2,
+	ARENA_CUT_DST2,
+	ARENA_CUT_SRC3,
+	ARENA_CUT_DST3,
+	ARENA_CUT_MISC,
+	ARENA_CUT_LENGTH,
+	ARENA_CUT_MARK,
+	ARENA_CUT_MACLO,
+	ARENA_CUT_MACHI,
+	ARENA_CUT_SSETS,
+	ARENA_CUT_DSETS,
+};
 
 struct arena_nodes {
 	__u64 d[ARENA_LINE / 8];

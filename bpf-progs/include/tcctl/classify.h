@@ -18,10 +18,12 @@
 #include "tcctl/handler.h"
 #include "tcctl/lookup.h"
 
+/* 64 bits wide, like every number here that may be spilled: without CAP_PERFMON the verifier refuses 32-bit
+ * spills to a stack slot that held a pointer before, and the compiler shares slots. */
 struct tcctl_hit {
-	__u32 counter; /* counter id of the rule; meaningless without a match */
-	__u32 class;
-	__u32 flags;   /* TCCTL_HIT_* */
+	__u64 counter; /* counter id of the rule; meaningless without a match */
+	__u64 class;
+	__u64 flags;   /* TCCTL_HIT_* */
 };
 #define TCCTL_HIT_MATCH 0x1U
 #define TCCTL_HIT_DROP 0x2U /* the class drops */
@@ -130,7 +132,7 @@ static __always_inline __u32 tcctl_fragment_id(struct __sk_buff *skb, const stru
 /* The slow path: what the user-space twin does. */
 static __always_inline void tcctl_lookup_rules(arena_t arena, struct tcctl_scratch *s, struct tcctl_hit *hit)
 {
-	__u32 root, end, n, v6 = s->what & TCCTL_LOOKUP_V6;
+	__u64 root, end, n, v6 = s->what & TCCTL_LOOKUP_V6;
 	const struct tcctl_flow *f = &s->flow;
 	struct arena_key *key = &s->key;
 	const struct arena_roots *roots;
@@ -220,8 +222,9 @@ static __always_inline void tcctl_flow_hit(const struct tcctl_flow *e, struct tc
 static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tcctl_parse *p, __u32 hook,
 					  arena_t arena, struct tcctl_hit *hit)
 {
-	__u32 v6 = p->flags & TCCTL_F_IPV6, src_local = hook & TCCTL_HOOK_SRC_LOCAL;
-	__u32 used, w[10], ip, ports = 0, meta = 0, dscp, total, rare, swap, frag = 0;
+	__u64 v6 = p->flags & TCCTL_F_IPV6, src_local = hook & TCCTL_HOOK_SRC_LOCAL;
+	__u64 used, ports = 0, meta = 0, dscp, rare, swap, frag = 0;
+	__u32 w[10], ip, total;
 	struct tcctl_flow f = {}, *e, *e2;
 	const struct arena_header *h;
 	__u64 hash, src, dst;
@@ -404,7 +407,7 @@ found:
 /* The arena of a generation; NULL when there is none. */
 static __always_inline arena_t tcctl_arena(__u32 generation)
 {
-	__u32 half = generation & 1;
+	__u32 half = TCCTL_ARENA_SLOT(generation, cfg.flags);
 
 	return bpf_map_lookup_elem(&arenas, &half);
 }

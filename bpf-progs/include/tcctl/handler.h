@@ -20,7 +20,7 @@
  *
  * and is built by one command:
  *
- *	clang -O2 -g -target bpf -mcpu=v3 -I/usr/include/$(uname -m)-linux-gnu -c mine.bpf.c -o mine.bpf.o
+ *	clang -O2 -g -target bpf -mcpu=v2 -I/usr/include/$(uname -m)-linux-gnu -c mine.bpf.c -o mine.bpf.o
  *
  * Rules of the road:
  *  - SEC("tc") always: a jump table takes programs of one type and one expected attach type only.

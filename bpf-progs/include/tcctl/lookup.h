@@ -12,9 +12,7 @@
 #include "tcctl/arena.h"
 
 /* Lines a tree walk may read; the compiler refuses rule sets that could need more. */
-#ifndef ARENA_STEPS
-#define ARENA_STEPS 160
-#endif
+#define ARENA_STEPS 96
 
 /*
  * The same value, but any value to the verifier: by way of spare words of the key, which in the kernel is in a map.
@@ -32,10 +30,97 @@
 #define ARENA_FORGET(key, spare, v) (v)
 #endif
 
+/*
+ * Choosing one of several words without a variable offset into a map value: such an offset makes a verifier
+ * without CAP_PERFMON compare states bit by bit, and no loop is ever found to be the same again. Without a
+ * branch, too: which word it is follows from the packet, and would be mispredicted half of the time. The empty
+ * assembly keeps the compiler from seeing what this is.
+ */
+#define ARENA_OPAQUE(x) asm volatile("" : "+r"(x))
+#define ARENA_MUX(mask, a, b) ((a) ^ (((a) ^ (b)) & (mask)))
+
+static __always_inline __u64 arena_pick8(const __u64 *d, __u64 i)
+{
+	__u64 m1 = -(i & 1), m2 = -(i >> 1 & 1), m4 = -(i >> 2 & 1), a, b;
+
+	ARENA_OPAQUE(m1);
+	ARENA_OPAQUE(m2);
+	ARENA_OPAQUE(m4);
+	a = ARENA_MUX(m1, d[0], d[1]);
+	b = ARENA_MUX(m1, d[2], d[3]);
+	a = ARENA_MUX(m2, a, b);
+	ARENA_OPAQUE(a);
+	{
+		__u64 c = ARENA_MUX(m1, d[4], d[5]);
+
+		b = ARENA_MUX(m1, d[6], d[7]);
+		b = ARENA_MUX(m2, c, b);
+	}
+	return ARENA_MUX(m4, a, b);
+}
+
+/* One of sixteen 32-bit words. */
+static __always_inline __u32 arena_pick16(const struct arena_line *line, __u64 i)
+{
+	__u64 pair = arena_pick8((const __u64 *)line, i >> 1 & 7), half = (i & 1) << 5;
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	half ^= 32;
+#endif
+	ARENA_OPAQUE(half);
+	return pair >> (half & 32);
+}
+
+/* The key word that a cut looks at. */
+static __always_inline __u64 arena_cut_word(const struct arena_key *key, __u64 word)
+{
+	const volatile __u32 *w = key->w;
+	__u64 m1 = -(word & 1), m2 = -(word >> 1 & 1), a, b;
+
+	if (word < 4) {
+		ARENA_OPAQUE(m1);
+		ARENA_OPAQUE(m2);
+		a = w[ARENA_W_SRC];
+		b = w[ARENA_W_DST];
+		a = ARENA_MUX(m1, a, b);
+		{
+			__u64 c = w[ARENA_W_PORTS], d = w[ARENA_W_SMALL];
+
+			b = ARENA_MUX(m1, c, d);
+		}
+		return ARENA_MUX(m2, a, b);
+	}
+	if (word == ARENA_CUT_SRC1)
+		return w[ARENA_W_SRC + 1];
+	if (word == ARENA_CUT_DST1)
+		return w[ARENA_W_DST + 1];
+	if (word == ARENA_CUT_SRC2)
+		return w[ARENA_W_SRC + 2];
+	if (word == ARENA_CUT_DST2)
+		return w[ARENA_W_DST + 2];
+	if (word == ARENA_CUT_SRC3)
+		return w[ARENA_W_SRC + 3];
+	if (word == ARENA_CUT_DST3)
+		return w[ARENA_W_DST + 3];
+	if (word == ARENA_CUT_MISC)
+		return w[ARENA_W_MISC];
+	if (word == ARENA_CUT_LENGTH)
+		return w[ARENA_W_LENGTH];
+	if (word == ARENA_CUT_MARK)
+		return w[ARENA_W_MARK];
+	if (word == ARENA_CUT_MACLO)
+		return w[ARENA_W_MACLO];
+	if (word == ARENA_CUT_MACHI)
+		return w[ARENA_W_MACHI];
+	if (word == ARENA_CUT_SSETS)
+		return w[ARENA_W_SSETS];
+	return w[ARENA_W_DSETS];
+}
+
 struct arena_result {
-	__u32 rule;    /* index, ARENA_NO_RULE: none matched */
-	__u32 counter; /* counter id */
-	__u32 class;   /* class id 15..0 | ARENA_E_* */
+	__u64 rule;    /* index, ARENA_NO_RULE: none matched */
+	__u64 counter; /* counter id */
+	__u64 class;   /* class id 15..0 | ARENA_E_* */
 };
 
 /* Field accessors of node descriptors. */
@@ -58,7 +143,7 @@ static __always_inline __u32 arena_node_kind(__u64 d)
  * Which big sets an address is in: bit i for set i. `entry` is the root, `hi` and `lo` the address from its
  * first bit on (IPv4: in the upper half of `hi`).
  */
-static __always_inline __u32 arena_sets(arena_t arena, struct arena_key *key, __u32 entry, __u64 hi, __u64 lo)
+static __always_inline __u64 arena_sets(arena_t arena, struct arena_key *key, __u64 entry, __u64 hi, __u64 lo)
 {
 	for (int i = 0; i < ARENA_TRIE_STEPS; i++) {
 		__u32 base = entry & ((1U << 25) - 1);
@@ -75,7 +160,7 @@ static __always_inline __u32 arena_sets(arena_t arena, struct arena_key *key, __
 
 			if (!line)
 				return 0;
-			entry = line->w[index & 15];
+			entry = arena_pick16(line, index);
 			hi = hi << stride | lo >> ((64 - stride) & 63);
 			lo <<= stride;
 		} else {
@@ -232,10 +317,10 @@ static __always_inline void arena_key_sets(arena_t arena, const struct arena_roo
  * `root` must not be a number the verifier knows something about (it is not, coming from a map), or each of its
  * values would be another state of the loop.
  */
-static __always_inline void arena_lookup(arena_t arena, struct arena_key *key, __u32 root, __u32 end, __u32 v6,
+static __always_inline void arena_lookup(arena_t arena, struct arena_key *key, __u64 root, __u64 end, __u64 v6,
 					 struct arena_result *ret)
 {
-	__u32 best = ARENA_NO_RULE, counter = 0, class = 0;
+	__u64 best = ARENA_NO_RULE, counter = 0, class = 0; /* 64 bits: see struct tcctl_hit */
 	const struct arena_nodes *nodes;
 	__u64 node = 0;
 
@@ -243,13 +328,13 @@ static __always_inline void arena_lookup(arena_t arena, struct arena_key *key, _
 		if (!i)
 			goto next_tree;
 		if (arena_node_kind(node) == ARENA_KIND_CUT) {
-			__u32 bits = node >> 54 & 31;
-			__u32 index = key->w[node >> 44 & 31] >> (node >> 49 & 31) & ((1U << bits) - 1);
+			__u64 bits = node >> 54 & 31;
+			__u64 index = arena_cut_word(key, node >> 44 & 31) >> (node >> 49 & 31) & ((1ULL << bits) - 1);
 
 			nodes = arena_line(arena, arena_node_base(node) + (index >> 3));
 			if (!nodes)
 				break;
-			node = nodes->d[index & 7];
+			node = arena_pick8(nodes->d, index);
 			/* an empty one says ARENA_NO_RULE */
 			if (arena_node_rule(node) >= best)
 				goto next_tree;
@@ -280,7 +365,7 @@ next_tree:
 		nodes = arena_line(arena, root >> 3);
 		if (!nodes)
 			break;
-		node = nodes->d[root & 7];
+		node = arena_pick8(nodes->d, root);
 		root = ARENA_FORGET(key, 2, root + 1);
 		if (arena_node_rule(node) >= best)
 			break;

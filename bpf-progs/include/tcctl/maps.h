@@ -80,7 +80,7 @@ struct {
 #endif
 
 #ifdef TCCTL_WANT_ARENAS
-/* Compiled rule sets: [generation & 1], lines of 64 bytes (tcctl/arena.h). Sizes may differ. */
+/* Compiled rule sets: [TCCTL_ARENA_SLOT(…)], lines of 64 bytes (tcctl/arena.h). Sizes may differ. */
 struct tcctl_arena_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
