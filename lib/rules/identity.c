@@ -1,116 +1,126 @@
-// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
-/* Identities of rules: what counters are kept by when rules come, go and move. */
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/* Stable identities of (rule, class): what counters are kept by when a configuration changes. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "../digest.h"
 #include "../rules.h"
 #include "../util.h"
 
-static uint64_t addrs_digest(uint64_t h, const struct spec *spec, const struct spec_addrs *a)
+static uint64_t mix(uint64_t h, uint64_t v)
 {
-	h = digest_u64(h, a->set | a->neg << 1 | (uint64_t)a->n_prefixes << 8 | (uint64_t)a->n_sets << 40);
+	h = (h ^ v) * 0x9e3779b97f4a7c15ULL;
+	h ^= h >> 29;
+	h *= 0xbf58476d1ce4e5b9ULL;
+	return h ^ h >> 32;
+}
+
+static uint64_t mix_bytes(uint64_t h, const void *p, size_t n)
+{
+	const uint8_t *b = p;
+
+	h = mix(h, n);
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ b[i]) * 0x100000001b3ULL;
+	return mix(h, n);
+}
+
+static uint64_t mix_string(uint64_t h, const char *s)
+{
+	return mix_bytes(h, s, strlen(s));
+}
+
+static uint64_t mix_addrs(uint64_t h, const struct spec *spec, const struct spec_addrs *a)
+{
+	h = mix(h, a->set | a->neg << 1);
 	for (size_t i = 0; i < a->n_prefixes; i++) {
-		h = digest_u64(h, a->prefixes[i].family | a->prefixes[i].len << 8);
-		h = digest_bytes(h, a->prefixes[i].addr, sizeof(a->prefixes[i].addr));
+		h = mix(h, a->prefixes[i].family << 8 | a->prefixes[i].len);
+		h = mix_bytes(h, a->prefixes[i].addr, 16);
 	}
-	/* a set by name: a set that gains a prefix leaves the rule the same rule */
+	/* by name: a set's content may change under a rule that stays */
 	for (size_t i = 0; i < a->n_sets; i++)
-		h = digest_str(h, spec->sets[a->sets[i]].name);
+		h = mix_string(h, spec->sets[a->sets[i]].name);
 	return h;
 }
 
-static uint64_t ranges_digest(uint64_t h, const struct spec_ranges *r)
+static uint64_t mix_ranges(uint64_t h, const struct spec_ranges *r)
 {
-	h = digest_u64(h, r->set | r->neg << 1 | (uint64_t)r->n << 8);
+	h = mix(h, r->set | r->neg << 1 | r->n << 2);
 	for (size_t i = 0; i < r->n; i++)
-		h = digest_u64(h, (uint64_t)r->items[i].lo << 32 | r->items[i].hi);
+		h = mix(h, (uint64_t)r->items[i].lo << 32 | r->items[i].hi);
 	return h;
 }
 
-static uint64_t maskeds_digest(uint64_t h, const struct spec_maskeds *m)
+static uint64_t mix_maskeds(uint64_t h, const struct spec_maskeds *m)
 {
-	h = digest_u64(h, m->set | m->neg << 1 | (uint64_t)m->n << 8);
+	h = mix(h, m->set | m->neg << 1 | m->n << 2);
 	for (size_t i = 0; i < m->n; i++)
-		h = digest_u64(h, (uint64_t)m->items[i].value << 32 | m->items[i].mask);
+		h = mix(h, (uint64_t)m->items[i].value << 32 | m->items[i].mask);
 	return h;
 }
 
-static uint64_t macs_digest(uint64_t h, const struct spec_macs *m)
+/* Of the rule alone, whatever its neighbours are. */
+static uint64_t rule_hash(const struct spec *spec, const struct spec_rule *r)
 {
-	h = digest_u64(h, m->set | m->neg << 1 | (uint64_t)m->n << 8);
-	return m->n ? digest_bytes(h, m->items, m->n * sizeof(*m->items)) : h;
+	uint64_t h = mix_string(0x7463746cULL, spec->classes[r->class].name);
+
+	if (r->name)
+		return mix_string(mix(h, 1), r->name);
+	for (unsigned int k = 0; k < SPEC_ADDR_MAX; k++)
+		h = mix_addrs(h, spec, &r->addr[k]);
+	for (unsigned int k = 0; k < SPEC_PORT_MAX; k++)
+		h = mix_ranges(h, &r->port[k]);
+	h = mix_ranges(h, &r->proto);
+	h = mix_ranges(h, &r->dscp);
+	h = mix_ranges(h, &r->vlan);
+	h = mix_ranges(h, &r->length);
+	h = mix_ranges(h, &r->icmp);
+	h = mix_ranges(h, &r->icmp6);
+	h = mix_maskeds(h, &r->flags);
+	h = mix_maskeds(h, &r->mark);
+	h = mix(h, r->mac.set | r->mac.neg << 1 | r->mac.n << 2);
+	for (size_t i = 0; i < r->mac.n; i++)
+		h = mix_bytes(h, r->mac.items[i].addr, 6);
+	return mix(h, r->frag | (uint64_t)r->frag_neg << 8);
 }
 
-/* Of the rule alone; equal rules of one set have equal ones. */
-static uint64_t rule_digest(const struct spec *spec, const struct spec_rule *rule)
+static uint64_t nth(uint64_t h, uint64_t ordinal)
 {
-	uint64_t h = digest_str(DIGEST_INIT, spec->classes[rule->class].name);
-
-	h = digest_str(h, rule->name);
-	if (rule->name)
-		return h;
-	for (int i = 0; i < SPEC_ADDR_MAX; i++)
-		h = addrs_digest(h, spec, &rule->addr[i]);
-	for (int i = 0; i < SPEC_PORT_MAX; i++)
-		h = ranges_digest(h, &rule->port[i]);
-	h = ranges_digest(h, &rule->proto);
-	h = ranges_digest(h, &rule->dscp);
-	h = ranges_digest(h, &rule->vlan);
-	h = ranges_digest(h, &rule->length);
-	h = ranges_digest(h, &rule->icmp);
-	h = ranges_digest(h, &rule->icmp6);
-	h = maskeds_digest(h, &rule->flags);
-	h = maskeds_digest(h, &rule->mark);
-	h = macs_digest(h, &rule->mac);
-	return digest_u64(h, rule->frag | (uint64_t)rule->frag_neg << 32);
-}
-
-/* The ordinal among equals tells equal rules apart. */
-static uint64_t identity_of(uint64_t digest, size_t ordinal)
-{
-	uint64_t h = digest_u64(digest, ordinal);
-
+	if (ordinal)
+		h = mix(h, ordinal);
 	return h ? h : 1;
 }
 
 uint64_t rules_identity(const struct spec *spec, const struct spec_ruleset *set, size_t rule)
 {
-	uint64_t digest = rule_digest(spec, &set->rules[rule]);
-	size_t ordinal = 0;
+	uint64_t h = rule_hash(spec, &set->rules[rule]), ordinal = 0;
 
 	for (size_t i = 0; i < rule; i++)
-		ordinal += rule_digest(spec, &set->rules[i]) == digest;
-	return identity_of(digest, ordinal);
-}
-
-struct numbered {
-	uint64_t digest;
-	size_t rule;
-};
-
-static int by_digest(const void *a, const void *b)
-{
-	const struct numbered *x = a, *y = b;
-
-	if (x->digest != y->digest)
-		return x->digest < y->digest ? -1 : 1;
-	return x->rule < y->rule ? -1 : x->rule > y->rule;
+		ordinal += rule_hash(spec, &set->rules[i]) == h;
+	return nth(h, ordinal);
 }
 
 int rules_identities(const struct spec *spec, const struct spec_ruleset *set, uint64_t *ret)
 {
-	_cleanup_free_ struct numbered *list = calloc(set->n_rules + 1, sizeof(*list));
-	size_t ordinal = 0;
+	struct seen {
+		uint64_t hash, n; /* n 0: free */
+	};
+	_cleanup_free_ struct seen *seen = NULL;
+	size_t mask = 15;
 
-	if (!list)
+	while (mask < set->n_rules * 2)
+		mask = mask * 2 + 1;
+	seen = calloc(mask + 1, sizeof(*seen));
+	if (!seen)
 		return -ENOMEM;
-	for (size_t i = 0; i < set->n_rules; i++)
-		list[i] = (struct numbered){ rule_digest(spec, &set->rules[i]), i };
-	qsort(list, set->n_rules, sizeof(*list), by_digest);
 	for (size_t i = 0; i < set->n_rules; i++) {
-		ordinal = i && list[i].digest == list[i - 1].digest ? ordinal + 1 : 0;
-		ret[list[i].rule] = identity_of(list[i].digest, ordinal);
+		uint64_t h = rule_hash(spec, &set->rules[i]);
+		size_t j = h & mask;
+
+		while (seen[j].n && seen[j].hash != h)
+			j = (j + 1) & mask;
+		seen[j].hash = h;
+		ret[i] = nth(h, seen[j].n++);
 	}
 	return 0;
 }
