@@ -59,7 +59,7 @@ traffic() { # UDP with echo, TCP, ping; over IPv4 and IPv6; sets sent[]
 	receiver_start tcp server -p tcp -P 8080 -t 30 -n 2
 	for a in 10.0.2.1 fd00:2::1; do
 		in_ns client "$PKT" send -p udp -d $a -P 5004 -n $DATAGRAMS -r 5000 -R >"$T/udp$a" || fail "UDP to $a: $(cat "$T/udp$a")"
-		in_ns client "$PKT" send -p tcp -d $a -P 8080 -n 1 -l $BYTES >"$T/tcp$a" || fail "TCP to $a: $(cat "$T/tcp$a")"
+		in_ns client "$PKT" send -p tcp -d $a -P 8080 -n 100 -l $((BYTES / 100)) >"$T/tcp$a" || fail "TCP to $a: $(cat "$T/tcp$a")"
 		[[ $(jq .same "$T/tcp$a") == true ]] || fail "TCP to $a arrived changed: $(cat "$T/tcp$a")"
 		in_ns client ping -q -c $PINGS -i 0.002 $a >"$T/ping$a" || fail "ping $a: $(cat "$T/ping$a")"
 	done
@@ -134,11 +134,10 @@ same "TCP packets and those with CS1" $tcp $(($(capture_count server tcp) + $(ca
 step "5. Fifty changes of the rules under flood: nothing lost, nothing unclassified"
 # The other rule set has more rules, in another order; both give this traffic the class voice.
 sed 's/^  wan:$/  wan:\n    - { remote: 192.0.2.0\/24, class: bulk }\n    - { proto: tcp, port: 1-79, class: bulk }/' demo.yaml >other.yaml
-FLOOD=100000
 voice=$(class_packets voice)
-receiver_start flood server -p udp -P 5004 -t 60 -n $((FLOOD * 2))
-bg flood4 nsenter --net=/run/netns/client -- "$PKT" send -d 10.0.2.1 -P 5004 -n $FLOOD -r 20000 -t 60
-bg flood6 nsenter --net=/run/netns/client -- "$PKT" send -d fd00:2::1 -P 5004 -n $FLOOD -r 20000 -t 60
+receiver_start flood server -p udp -P 5004 -t 120
+bg flood4 nsenter --net=/run/netns/client -- "$PKT" send -d 10.0.2.1 -P 5004 -n 10000000 -r 10000 -t 120
+bg flood6 nsenter --net=/run/netns/client -- "$PKT" send -d fd00:2::1 -P 5004 -n 10000000 -r 10000 -t 120
 swaps=0
 for ((i = 0; i < 25; i++)); do
 	for f in other.yaml demo.yaml; do
@@ -147,15 +146,18 @@ for ((i = 0; i < 25; i++)); do
 		swaps=$((swaps + 1))
 	done
 done
-kill -0 "${_bg[flood4]}" 2>/dev/null || fail "the flood ended before the swaps did; make it longer"
-bg_wait flood4 || fail "sender: $(cat "$T/flood4.out" "$T/flood4.err")"
-bg_wait flood6 || fail "sender: $(cat "$T/flood6.out" "$T/flood6.err")"
-flood=$(receiver_wait flood)
+for f in flood4 flood6; do
+	bg_stop $f # it stops sending and says how many went out
+	[[ $(jq .errors "$T/$f.out") == 0 ]] || fail "sender: $(cat "$T/$f.out" "$T/$f.err")"
+done
+flooded=$(jq -s 'map(.sent) | add' "$T/flood4.out" "$T/flood6.out")
+wait_until 10 eval '[[ $(($(class_packets voice) - voice)) -ge $flooded ]]'
+flood=$(receiver_stop flood)
 received=$(jq .received <<<"$flood") marked=$(jq '.dscp["46"]' <<<"$flood")
 counted=$(($(class_packets voice) - voice))
 printf '  %d applies while %d packets crossed: %d received, %d of them with EF, %d counted by class voice\n' \
-	$swaps $((FLOOD * 2)) "$received" "$marked" "$counted"
-same "packets under flood" $((FLOOD * 2)) "$received" "$marked" "$counted"
+	$swaps "$flooded" "$received" "$marked" "$counted"
+same "packets under flood" "$flooded" "$received" "$marked" "$counted"
 
 step "6. The neighbour's filter on the same hook was left alone"
 show "tc filter show dev wan0 egress prio 10"
