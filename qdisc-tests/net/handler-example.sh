@@ -11,7 +11,7 @@ need_file "$TCCTL" "$PKT"
 topo_pair
 
 for p in count-by-port dns; do
-	check "$p builds with one command" clang -O2 -g -target bpf -mcpu=v3 -Wall -Werror \
+	check "$p builds with one command" clang -O2 -g -target bpf -mcpu=v2 -Wall -Werror \
 		"-I/usr/include/$(uname -m)-linux-gnu" -I"$TOP/bpf-progs/include" \
 		-c "$TOP/examples/handlers/$p.bpf.c" -o "$T/$p.bpf.o"
 done
