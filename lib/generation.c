@@ -297,6 +297,8 @@ static int choose(struct loading *l)
 		l->cfg.flags |= TCCTL_CFG_VERDICT_OK;
 	if (w->mode == SPEC_MODE_OBSERVE)
 		l->cfg.flags |= TCCTL_CFG_OBSERVE;
+	if (w->odd)
+		l->cfg.flags |= TCCTL_CFG_ODD;
 	err = udp_slots(l);
 	if (err)
 		return err;

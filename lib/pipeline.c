@@ -160,12 +160,11 @@ int pipeline_generation_set(const struct pipeline *p, uint32_t generation)
 
 #define ARENA_BATCH 16384 /* lines per call: 1 MB */
 
-int pipeline_arena_put(const struct pipeline *p, uint32_t generation, const void *lines, size_t n_lines)
+int pipeline_arena_put(const struct pipeline *p, uint32_t slot, const void *lines, size_t n_lines)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP);
 	_cleanup_free_ uint32_t *keys = NULL;
 	_cleanup_close_ int fd = -1;
-	uint32_t slot = generation & 1;
 	bool batches = true;
 
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tcctl_arena", 4, 64, n_lines, &opts);
@@ -190,10 +189,8 @@ int pipeline_arena_put(const struct pipeline *p, uint32_t generation, const void
 	return bpf_map_update_elem(pipeline_map(p, "arenas"), &slot, &fd, BPF_ANY) ? -errno : 0;
 }
 
-void pipeline_arena_drop(const struct pipeline *p, uint32_t generation)
+void pipeline_arena_drop(const struct pipeline *p, uint32_t slot)
 {
-	uint32_t slot = (generation + 1) & 1;
-
 	bpf_map_delete_elem(pipeline_map(p, "arenas"), &slot);
 }
 

@@ -38,6 +38,7 @@ struct pipeline {
 struct pipeline_want {
 	enum model_link link;
 	bool classify; /* there is a rule set */
+	bool odd;      /* TCCTL_CFG_ODD */
 	enum spec_mode mode;
 	enum spec_verdict verdict;
 	const struct spec *spec; /* for the programs of `runs` */
@@ -98,10 +99,10 @@ uint32_t pipeline_entry(const struct pipeline *p);
 /* ctl.generation */
 int pipeline_generation_get(const struct pipeline *p, uint32_t *ret);
 int pipeline_generation_set(const struct pipeline *p, uint32_t generation);
-/* Put an arena (lines of 64 bytes) where data generation `generation` looks for it. */
-int pipeline_arena_put(const struct pipeline *p, uint32_t generation, const void *lines, size_t n_lines);
-/* Give the memory of the arena that generation - 1 used back; nothing can read it any more. */
-void pipeline_arena_drop(const struct pipeline *p, uint32_t generation);
+/* Put an arena (lines of 64 bytes) into a slot, see TCCTL_ARENA_SLOT; nothing reads that slot now. */
+int pipeline_arena_put(const struct pipeline *p, uint32_t slot, const void *lines, size_t n_lines);
+/* Give the memory of an arena back that nothing can read any more. */
+void pipeline_arena_drop(const struct pipeline *p, uint32_t slot);
 
 /* Wait until no packet can be inside programs and tables that were reachable before the call. */
 void pipeline_wait(void);

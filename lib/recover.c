@@ -35,6 +35,7 @@ static int take_code(struct state_pipeline *to, struct state_pipeline *from)
 	to->elf_digest = from->elf_digest;
 	to->abi_digest = from->abi_digest;
 	to->entry_id = from->entry_id;
+	to->odd = from->odd;
 	return 0;
 }
 
@@ -52,6 +53,8 @@ static int merge_pipeline(int owner_fd, struct state_pipeline *now, struct state
 		code = next->entry_id != now->entry_id && pipeline_entry(&p) == next->entry_id;
 		data = next->generation != now->generation && !pipeline_generation_get(&p, &generation) &&
 		       generation == next->generation;
+		if (next->odd != now->odd || !next->ruleset) /* rules that changed with the programs */
+			data = code;
 		pipeline_close(&p);
 	}
 	err = state_pipeline_copy(data ? next : now, ret);

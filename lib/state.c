@@ -192,6 +192,7 @@ static void code_pipeline(struct codec *c, struct state_pipeline *p)
 	code_u64(c, &p->elf_digest);
 	code_u64(c, &p->abi_digest);
 	code_u32(c, &p->generation);
+	code_u32(c, &p->odd);
 	code_u32(c, &p->root_id);
 	code_u32(c, &p->entry_id);
 	code_u32(c, &p->hook_chunks);
@@ -236,7 +237,7 @@ static void code_pipeline(struct codec *c, struct state_pipeline *p)
 static void code_state(struct codec *c, struct state *s)
 {
 	code_text(c, &s->spec, &s->spec_len);
-	code_array(c, (void **)&s->pipelines, &s->n_pipelines, sizeof(*s->pipelines), 80);
+	code_array(c, (void **)&s->pipelines, &s->n_pipelines, sizeof(*s->pipelines), 84);
 	for (size_t i = 0; i < s->n_pipelines && !c->err; i++)
 		code_pipeline(c, &s->pipelines[i]);
 	code_array(c, (void **)&s->hooks, &s->n_hooks, sizeof(*s->hooks), 40);

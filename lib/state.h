@@ -56,6 +56,7 @@ struct state_pipeline {
 	uint64_t elf_digest; /* of the built-in object it was loaded from */
 	uint64_t abi_digest; /* of what must stay: root program and lasting maps */
 	uint32_t generation; /* ctl.generation */
+	uint32_t odd;	     /* 1: the programs were loaded with TCCTL_CFG_ODD */
 	uint32_t root_id, entry_id; /* program ids; entry_id is what jt_root[TCCTL_ROOT_CURRENT] holds */
 	uint32_t hook_chunks, rule_chunks; /* counter chunks made, from TCCTL_CHUNK_HOOKS and _RULES on */
 	struct state_slot *slots;

@@ -113,8 +113,8 @@ int tx_settle(struct tx *tx)
 			e = pipeline_remove(s->owner_fd, tp->pp->id);
 		else if (tp->pp->swap)
 			e = generation_pin_commit(&tp->p);
-		if (tp->data)
-			pipeline_arena_drop(&tp->p, tp->new_generation);
+		if (tp->new_slot != tp->old_slot)
+			pipeline_arena_drop(&tp->p, tp->old_slot);
 		if (e && !err) {
 			err = e;
 			diag_errno(diag_object(diag_error(s->diags, NULL, "cannot tidy up pins: %s", strerror(-e)), "p%u",
@@ -159,6 +159,7 @@ static void count(struct tx *tx)
 	tx->result.hooks = tx->next.n_hooks;
 	tx->result.pipelines = tx->next.n_pipelines;
 	for (size_t i = 0; i < plan->n_pipelines; i++) {
+		tx->result.pipelines_rules += plan->pipelines[i].data;
 		tx->result.pipelines_added += plan->pipelines[i].op == PLAN_ADD;
 		tx->result.pipelines_removed += plan->pipelines[i].op == PLAN_REMOVE;
 	}

@@ -20,8 +20,8 @@ struct tx_pipeline {
 	struct pipeline p;
 	struct generation g; /* ADD, swap */
 	int old_entry_fd;    /* swap: to go back */
-	uint32_t old_generation, new_generation;
-	bool data; /* the generation changes */
+	uint32_t old_generation, new_generation; /* equal: rules do not change, or together with the programs */
+	uint32_t old_slot, new_slot; /* of the arenas; equal: the same one */
 	char filter_name[NL_BPF_NAME_MAX];
 };
 

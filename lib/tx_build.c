@@ -34,7 +34,7 @@ static int undo_arena(void *ctx, size_t i)
 {
 	struct tx *tx = ctx;
 
-	pipeline_arena_drop(&tx->pipelines[i].p, tx->pipelines[i].old_generation);
+	pipeline_arena_drop(&tx->pipelines[i].p, tx->pipelines[i].new_slot);
 	return 0;
 }
 
@@ -99,8 +99,11 @@ static int build_data(struct tx *tx, size_t i, const struct state_pipeline *old,
 	err = rules_compile(spec, set, ids, NULL, tx->s->diags, &arena, NULL);
 	if (err)
 		return err;
-	tp->new_generation = tp->pp->op == PLAN_ADD ? 0 : tp->old_generation + 1;
-	err = pipeline_arena_put(&tp->p, tp->new_generation, arena.lines, arena.n_lines);
+	/* with new programs, which read the other slot, the generation stays: see TCCTL_ARENA_SLOT */
+	if (tp->pp->op != PLAN_ADD && !tp->pp->swap)
+		tp->new_generation = tp->old_generation + 1;
+	tp->new_slot = TCCTL_ARENA_SLOT(tp->new_generation, sp->odd ? TCCTL_CFG_ODD : 0);
+	err = pipeline_arena_put(&tp->p, tp->new_slot, arena.lines, arena.n_lines);
 	rules_arena_done(&arena);
 	if (err) {
 		diag_errno(diag_object(diag_error(tx->s->diags, &set->loc, "cannot load rule set '%s': %s", set->name,
@@ -109,10 +112,8 @@ static int build_data(struct tx *tx, size_t i, const struct state_pipeline *old,
 			   err);
 		return err;
 	}
-	if (tp->pp->op != PLAN_ADD) {
-		tp->data = true;
+	if (tp->pp->op != PLAN_ADD)
 		undo_push(&tx->undo, undo_arena, i);
-	}
 	sp->generation = tp->new_generation;
 	return 0;
 }
@@ -121,12 +122,15 @@ static int build_code(struct tx *tx, size_t i, struct state_pipeline *sp)
 {
 	struct tx_pipeline *tp = &tx->pipelines[i];
 	const struct model_pipeline *want = &tx->s->want.pipelines[tp->pp->want];
-	const struct pipeline_want pw = {
+	struct pipeline_want pw = {
 		.link = want->link, .classify = want->ruleset != SPEC_NONE, .mode = want->mode,
 		.verdict = want->verdict, .spec = tx->s->spec, .runs = want->runs, .n_runs = want->n_runs,
 	};
 	int err;
 
+	if (tp->pp->op != PLAN_ADD && tp->pp->data && pw.classify)
+		sp->odd = !sp->odd;
+	pw.odd = sp->odd;
 	err = generation_load(&tp->p, &pw, tx->s->objects, tx->s->diags, &tp->g);
 	if (err)
 		return err;
@@ -223,9 +227,11 @@ static int build_pipeline(struct tx *tx, size_t i)
 			undo_push(&tx->undo, undo_pipeline, i);
 	} else {
 		err = pipeline_open(tx->s->owner_fd, pp->id, &tp->p);
-		if (!err)
-			err = state_pipeline_copy(old, sp);
+		if (err)
+			return err;
+		err = state_pipeline_copy(old, sp);
 		tp->old_generation = tp->new_generation = old->generation;
+		tp->old_slot = tp->new_slot = TCCTL_ARENA_SLOT(old->generation, old->odd ? TCCTL_CFG_ODD : 0);
 	}
 	if (err)
 		return err;

@@ -283,7 +283,7 @@ static int do_generation(struct tx *tx, size_t i)
 	struct tx_pipeline *tp = &tx->pipelines[i];
 	int err;
 
-	if (!tp->data)
+	if (tp->new_generation == tp->old_generation)
 		return 0;
 	err = pipeline_generation_set(&tp->p, tp->new_generation);
 	if (err) {
@@ -295,7 +295,6 @@ static int do_generation(struct tx *tx, size_t i)
 	}
 	tx->retires = true;
 	undo_push(&tx->undo, undo_generation, i);
-	tx->result.pipelines_rules++;
 	return 0;
 }
 

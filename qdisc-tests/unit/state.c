@@ -21,6 +21,7 @@ static struct state sample(void)
 	p->elf_digest = 3;
 	p->abi_digest = 4;
 	p->generation = 5;
+	p->odd = 1;
 	p->root_id = 6;
 	p->entry_id = 7;
 	p->hook_chunks = 1;
