@@ -14,6 +14,7 @@
 #include <linux/bpf.h>
 
 #include "lib/measure.h"
+#include "tcctl/abi.h"
 
 #define SEEN_MAX 65536
 
@@ -66,7 +67,7 @@ static void map_add(int fd, const struct bpf_map_info *info)
 		return;
 	n_maps++;
 	map_bytes += memlock(fd);
-	if (info->type == BPF_MAP_TYPE_PERCPU_ARRAY && strcmp(info->name, "counters_fixed"))
+	if (info->type == BPF_MAP_TYPE_PERCPU_ARRAY && info->max_entries == TCCTL_CHUNK)
 		counter_bytes += memlock(fd);
 	for (uint32_t key = 0, id; key < info->max_entries && info->key_size == 4; key++) {
 		struct bpf_map_info map = {};
