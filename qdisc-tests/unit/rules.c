@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The rule compiler against the linear model, through the user-space twin of the BPF look-up. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "rulegen.h"
+#include "test.h"
+#include "util.h"
+
+static uint32_t *ids_make(size_t n)
+{
+	uint32_t *ids = calloc(n + 1, sizeof(*ids));
+
+	for (size_t i = 0; ids && i < n; i++)
+		ids[i] = TCCTL_CHUNK_RULES * TCCTL_CHUNK + (uint32_t)i;
+	return ids;
+}
+
+static void print_diags(const struct tcctl_diags *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		printf("# %s:%u: %s\n", d->items[i].loc.file ? d->items[i].loc.file : "-", d->items[i].loc.line,
+		       d->items[i].message);
+}
+
+/* A packet that can really be there: has what the compiler takes for granted. */
+static void compare(const struct spec *spec, const struct rules_arena *arena, size_t n, uint64_t seed)
+{
+	uint64_t state = seed * 7919 + 17;
+	size_t matches = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct rules_packet p;
+		int want, got;
+
+		if (i % 4)
+			rulegen_packet_near(&state, spec, &spec->rulesets[0], &p);
+		else
+			rulegen_packet_uniform(&state, &p);
+		want = rules_match_linear(spec, &spec->rulesets[0], &p);
+		got = rules_match_arena(arena, &p, NULL);
+		matches += want >= 0;
+		if (got != want) {
+			char buf[400];
+
+			rulegen_packet_print(&p, buf, sizeof(buf));
+			test_fail("seed %llu packet %zu: rule %d, expected %d: %s", (unsigned long long)seed, i, got, want, buf);
+			return;
+		}
+	}
+	test_checks += (unsigned int)n;
+	/* a comparison in which nothing matches says nothing */
+	test_ok(matches > n / 20);
+}
+
+static void differential(enum rulegen_mix mix, enum rulegen_keys keys, size_t n_rules, size_t n_packets, uint64_t seed)
+{
+	struct rulegen_options o = { .mix = mix, .keys = keys, .n_rules = n_rules, .v6_percent = 35, .seed = seed };
+	struct spec *spec = rulegen_make(&o);
+	struct tcctl_diags *d = diags_new();
+	uint32_t *ids = ids_make(n_rules);
+	struct rules_arena arena = {};
+	struct rules_stats stats;
+	static char name[100]; /* outlives the case, which prints it at its end */
+
+	snprintf(name, sizeof(name), "%s mix, %zu rules, keys %d: %zu packets, seed %llu", rulegen_mix_names[mix], n_rules,
+		 keys, n_packets, (unsigned long long)seed);
+	test_case(name);
+	if (test_eq(rules_compile(spec, &spec->rulesets[0], ids, NULL, d, &arena, &stats), 0))
+		compare(spec, &arena, n_packets, seed);
+	print_diags(d);
+	rules_arena_done(&arena);
+	free(ids);
+	diags_free(d);
+	rulegen_free(spec);
+}
+
+/* --- small rule sets by hand ---------------------------------------------------------------------------- */
+
+struct fixture {
+	struct spec spec;
+	struct spec_class classes[4];
+	struct spec_ruleset set;
+	struct spec_rule rules[64];
+};
+
+static void fixture_init(struct fixture *f, size_t n_rules)
+{
+	static const char *const names[] = { "keep", "drop", "a", "b" };
+
+	memset(f, 0, sizeof(*f));
+	for (unsigned int i = 0; i < 4; i++)
+		f->classes[i].name = (char *)names[i];
+	f->classes[1].flags = TCCTL_C_DROP;
+	f->set.name = (char *)"hand";
+	f->set.rules = f->rules;
+	f->set.n_rules = n_rules;
+	f->spec.classes = f->classes;
+	f->spec.n_classes = 4;
+	f->spec.rulesets = &f->set;
+	f->spec.n_rulesets = 1;
+	for (size_t i = 0; i < 64; i++) {
+		f->rules[i].loc.file = "hand";
+		f->rules[i].loc.line = (unsigned int)i + 1;
+		f->rules[i].class = 2;
+	}
+}
+
+static struct spec_ranges range_of(struct spec_range *r)
+{
+	return (struct spec_ranges){ .set = true, .items = r, .n = 1 };
+}
+
+static struct spec_addrs addr_of(struct spec_prefix *p)
+{
+	return (struct spec_addrs){ .set = true, .prefixes = p, .n_prefixes = 1 };
+}
+
+static int match(struct fixture *f, const struct rules_packet *p)
+{
+	uint32_t ids[64] = {};
+	struct tcctl_diags *d = diags_new();
+	struct rules_arena arena = {};
+	int r = -2;
+
+	if (!rules_compile(&f->spec, &f->set, ids, NULL, d, &arena, NULL))
+		r = rules_match_arena(&arena, p, NULL);
+	test_eq(r, rules_match_linear(&f->spec, &f->set, p));
+	rules_arena_done(&arena);
+	diags_free(d);
+	return r;
+}
+
+static void test_semantics(void)
+{
+	struct spec_range web = { 443, 443 }, tcp = { 6, 6 };
+	struct spec_prefix ten = { 4, 8, { 10 } };
+	struct rules_packet p = { .family = 4, .proto = 6, .has_ports = true, .has_flags = true, .sport = 443,
+				  .dport = 5000, .src = { 10, 1, 2, 3 }, .dst = { 192, 0, 2, 1 },
+				  .frag = SPEC_FRAG_WHOLE, .vlan = SPEC_VLAN_NONE, .length = 1500 };
+	struct fixture f;
+
+	test_case("no rules match nothing");
+	fixture_init(&f, 0);
+	test_eq(match(&f, &p), -1);
+
+	test_case("a rule without keys is a catch-all");
+	fixture_init(&f, 1);
+	test_eq(match(&f, &p), 0);
+
+	test_case("relative keys turn round with the hook, absolute ones do not");
+	fixture_init(&f, 1);
+	f.rules[0].addr[SPEC_REMOTE] = addr_of(&ten);
+	f.rules[0].port[SPEC_PORT] = range_of(&web);
+	test_eq(match(&f, &p), 0);
+	p.src_local = true;
+	test_eq(match(&f, &p), -1);
+	fixture_init(&f, 2);
+	f.rules[0].addr[SPEC_REMOTE] = addr_of(&ten);
+	f.rules[1].addr[SPEC_SRC] = addr_of(&ten);
+	test_eq(match(&f, &p), 1);
+	p.src_local = false;
+	test_eq(match(&f, &p), 0);
+
+	test_case("a negated port never matches a packet without ports");
+	fixture_init(&f, 1);
+	f.rules[0].port[SPEC_DPORT] = range_of(&web);
+	f.rules[0].port[SPEC_DPORT].neg = true;
+	test_eq(match(&f, &p), 0);
+	p.dport = 443;
+	test_eq(match(&f, &p), -1);
+	p.has_ports = false;
+	p.dport = p.sport = 0;
+	test_eq(match(&f, &p), -1);
+	p.has_ports = true;
+	p.proto = 47;
+	test_eq(match(&f, &p), -1);
+
+	test_case("a negated address matches the other family");
+	fixture_init(&f, 1);
+	f.rules[0].addr[SPEC_SRC] = addr_of(&ten);
+	f.rules[0].addr[SPEC_SRC].neg = true;
+	f.rules[0].proto = range_of(&tcp);
+	p.proto = 6;
+	test_eq(match(&f, &p), -1);
+	p.family = 6;
+	test_eq(match(&f, &p), 0);
+}
+
+/* --- big sets ------------------------------------------------------------------------------------------- */
+
+static void test_set(size_t n, unsigned int family, unsigned int long_percent, size_t n_packets)
+{
+	struct spec_set set = { .name = (char *)"big" };
+	uint64_t state = n * 2 + family + 1;
+	struct spec_prefix *v = rulegen_prefixes(&state, family, n, long_percent);
+	uint32_t ids[2] = { 1, 2 };
+	struct tcctl_diags *d = diags_new();
+	struct rules_arena arena = {};
+	struct rules_stats stats = {};
+	struct fixture f;
+	int zero = 0;
+	static char name[100]; /* outlives the case, which prints it at its end */
+
+	snprintf(name, sizeof(name), "set of %zu IPv%u prefixes, %u%% long", n, family, long_percent);
+	test_case(name);
+	fixture_init(&f, 1);
+	set.items = v;
+	set.n_items = n;
+	f.spec.sets = &set;
+	f.spec.n_sets = 1;
+	f.rules[0].addr[SPEC_REMOTE] = (struct spec_addrs){ .set = true, .sets = &zero, .n_sets = 1 };
+	if (test_eq(rules_compile(&f.spec, &f.set, ids, NULL, d, &arena, &stats), 0)) {
+		size_t hits = 0;
+
+		printf("# %zu KiB, %.2f s, at most %zu lines\n", stats.bytes >> 10, stats.compile_seconds, stats.depth_max);
+		for (size_t i = 0; i < n_packets; i++) {
+			struct rules_packet p;
+			int want, got;
+
+			if (i % 4)
+				rulegen_packet_near(&state, &f.spec, &f.set, &p);
+			else
+				rulegen_packet_uniform(&state, &p);
+			want = rules_match_linear(&f.spec, &f.set, &p);
+			got = rules_match_arena(&arena, &p, NULL);
+			hits += want >= 0;
+			if (got != want) {
+				char buf[400];
+
+				rulegen_packet_print(&p, buf, sizeof(buf));
+				test_fail("packet %zu: rule %d, expected %d: %s", i, got, want, buf);
+				break;
+			}
+		}
+		test_ok(hits > n_packets / 4);
+	}
+	print_diags(d);
+	rules_arena_done(&arena);
+	diags_free(d);
+	free(v);
+}
+
+/* --- refusals ------------------------------------------------------------------------------------------- */
+
+/* 20,000 rectangles of ports that all overlap in the middle: nothing can tell them apart. */
+static void test_hopeless(void)
+{
+	size_t n = 20000;
+	struct spec_rule *rules = calloc(n, sizeof(*rules));
+	struct spec_range *r = calloc(2 * n, sizeof(*r));
+	uint32_t *ids = ids_make(n);
+	struct tcctl_diags *d = diags_new();
+	struct rules_arena arena = {};
+	struct rules_stats stats;
+	uint64_t state = 42;
+	struct fixture f;
+	int err;
+
+	test_case("rules that all overlap in two ranges are refused with figures, or work");
+	fixture_init(&f, 0);
+	for (size_t i = 0; i < n; i++) {
+		for (unsigned int k = 0; k < 2; k++) {
+			r[2 * i + k].lo = rulegen_below(&state, 32000);
+			r[2 * i + k].hi = 33000 + rulegen_below(&state, 32000);
+		}
+		rules[i].port[SPEC_SPORT] = range_of(&r[2 * i]);
+		rules[i].port[SPEC_DPORT] = range_of(&r[2 * i + 1]);
+		rules[i].class = 2;
+		rules[i].loc = f.rules[0].loc;
+	}
+	f.set.rules = rules;
+	f.set.n_rules = n;
+	err = rules_compile(&f.spec, &f.set, ids, NULL, d, &arena, &stats);
+	if (err) {
+		test_eq(err, -E2BIG);
+		test_ok(d->n == 1 && strstr(d->items[0].message, "rule set hand (20000 rules"));
+	} else {
+		for (unsigned int i = 0; i < 2000; i++) {
+			struct rules_packet p = { .family = 4, .proto = 17, .has_ports = true, .frag = SPEC_FRAG_WHOLE,
+						  .sport = (uint16_t)rulegen_below(&state, 65536),
+						  .dport = (uint16_t)rulegen_below(&state, 65536) };
+
+			test_eq(rules_match_arena(&arena, &p, NULL), rules_match_linear(&f.spec, &f.set, &p));
+		}
+	}
+	print_diags(d);
+	rules_arena_done(&arena);
+	diags_free(d);
+	free(ids);
+	free(r);
+	free(rules);
+}
+
+static void test_budget(void)
+{
+	struct rulegen_options o = { .mix = RULEGEN_ACL, .n_rules = 1000, .seed = 3 };
+	struct spec *spec = rulegen_make(&o);
+	struct rules_options budget = { .max_bytes = 16384 };
+	struct tcctl_diags *d = diags_new();
+	uint32_t *ids = ids_make(1000);
+	struct rules_arena arena = {};
+
+	test_case("a rule set over its budget is refused with figures");
+	test_eq(rules_compile(spec, &spec->rulesets[0], ids, &budget, d, &arena, NULL), -E2BIG);
+	test_ok(d->n_errors == 1 && !arena.lines);
+	rules_arena_done(&arena);
+	diags_free(d);
+	free(ids);
+	rulegen_free(spec);
+}
+
+int main(void)
+{
+	static const size_t sizes[] = { 10, 1000, 10000 };
+
+	test_semantics();
+	for (enum rulegen_mix mix = RULEGEN_ACL; mix <= RULEGEN_IPC; mix++)
+		for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
+			differential(mix, RULEGEN_ABSOLUTE, sizes[i], sizes[i] == 10 ? 1000000 : 100000000 / sizes[i] / 10 + 1000,
+				     i + 1);
+	differential(RULEGEN_ACL, RULEGEN_RELATIVE, 1000, 50000, 11);
+	differential(RULEGEN_IPC, RULEGEN_BOTH, 1000, 50000, 12);
+	for (uint64_t seed = 20; seed < 60; seed++)
+		differential(RULEGEN_ANY, (enum rulegen_keys)(seed % 3), 1 + seed % 40, 10000, seed);
+	test_set(1000, 4, 0, 20000);
+	test_set(1000, 6, 20, 20000);
+	test_set(100000, 4, 30, 1000);
+	test_set(100000, 6, 30, 1000);
+	test_hopeless();
+	test_budget();
+	return test_done();
+}
