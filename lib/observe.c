@@ -169,7 +169,7 @@ static void judge(const struct observe_input *in, const struct model *m, const s
 		return;
 	}
 	h->prog_id = f->prog_id;
-	snprintf(h->what, sizeof(h->what), "%s", f->name[0] ? f->name : f->kind);
+	snprintf(h->what, sizeof(h->what), "%.*s", (int)sizeof(h->what) - 1, f->name[0] ? f->name : f->kind);
 	prefix = snprintf(name, sizeof(name), "tcctl:%s/", in->owner);
 	h->found = MODEL_FOUND_FOREIGN;
 	if (strcmp(f->kind, "bpf") || strncmp(f->name, name, prefix))
