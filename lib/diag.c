@@ -180,7 +180,8 @@ char *diag_format(const struct diag *g)
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
-	_Static_assert(sizeof(severity) / sizeof(severity[0]) == DIAG_SEVERITY_MAX, "a word for each severity");
+	_Static_assert(sizeof(severity) / sizeof(severity[0]) == DIAG_SEVERITY_MAX,
+		       "a word for each severity");
 	if (!f)
 		return NULL;
 	if (g->loc.file)
@@ -218,15 +219,15 @@ diag_set(struct diag *g, char **field, const char *fmt, va_list ap)
 	*field = text;
 }
 
-#define DIAG_SETTER(name, field)                                  \
-	struct diag *name(struct diag *g, const char *fmt, ...)   \
-	{                                                         \
-		va_list ap;                                       \
-                                                                  \
-		va_start(ap, fmt);                                \
-		diag_set(g, &g->field, fmt, ap);                  \
-		va_end(ap);                                       \
-		return g;                                         \
+#define DIAG_SETTER(name, field)                                \
+	struct diag *name(struct diag *g, const char *fmt, ...) \
+	{                                                       \
+		va_list ap;                                     \
+                                                                \
+		va_start(ap, fmt);                              \
+		diag_set(g, &g->field, fmt, ap);                \
+		va_end(ap);                                     \
+		return g;                                       \
 	}
 DIAG_SETTER(diag_hint, hint)
 DIAG_SETTER(diag_device, device)

@@ -12,7 +12,7 @@
 
 /* A place in a configuration. `file` is owned by the diags' or the spec's file table and outlives both. */
 struct loc {
-	const char *file; /* NULL: no place */
+	const char *file;	/* NULL: no place */
 	unsigned int line, col; /* from 1; 0: unknown */
 };
 
@@ -35,9 +35,9 @@ struct diag {
 struct tcctl_diags {
 	struct diag *items;
 	size_t n, cap;
-	size_t n_errors; /* all of them, kept or not */
+	size_t n_errors;		 /* all of them, kept or not */
 	size_t count[DIAG_SEVERITY_MAX]; /* the same for each severity */
-	char **files; /* interned file names, see diags_file() */
+	char **files;			 /* interned file names, see diags_file() */
 	size_t n_files;
 };
 

@@ -28,8 +28,10 @@ int spec_read_file(const char *path, size_t max, char **ret_text, size_t *ret_le
 
 		if (len == cap) {
 			/* One more than its size, so that a regular file ends in the first round. */
-			size_t bigger = cap ? cap * 2 : S_ISREG(st.st_mode) && st.st_size > 0 &&
-				(uint64_t)st.st_size < max ? (size_t)st.st_size + 1 : 64UL << 10;
+			size_t bigger = cap ? cap * 2 :
+					S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size < max ?
+					      (size_t)st.st_size + 1 :
+					      64UL << 10;
 			char *p = realloc(text, bigger);
 
 			if (!p)
@@ -78,7 +80,8 @@ char *spec_path(struct spec_ctx *c, const char *path, bool absolute)
 	if (path[0] == '/')
 		return spec_strdup(c, path);
 	if (c->base)
-		n = asprintf(&joined, "%s%s%s", c->base, *c->base && c->base[strlen(c->base) - 1] != '/' ? "/" : "", path);
+		n = asprintf(&joined, "%s%s%s", c->base,
+			     *c->base && c->base[strlen(c->base) - 1] != '/' ? "/" : "", path);
 	else if (slash)
 		n = asprintf(&joined, "%.*s%s", (int)(slash - c->file + 1), c->file, path);
 	else
@@ -121,7 +124,7 @@ struct reader {
 	size_t n_documents;
 	const struct yaml_node *name; /* the first `name`, and its file */
 	const char *name_file;
-	int file_error; /* of a file that cannot be read */
+	int file_error;	 /* of a file that cannot be read */
 	bool incomplete; /* a file is missing here: names that others use may be in it */
 };
 
@@ -205,7 +208,8 @@ static int add_folder(struct reader *r, const char *path)
 	for (int i = 0; i < n; i++) {
 		_cleanup_free_ char *file = NULL;
 
-		if (!e && asprintf(&file, "%s%s%s", path, len && path[len - 1] == '/' ? "" : "/", entries[i]->d_name) < 0)
+		if (!e && asprintf(&file, "%s%s%s", path, len && path[len - 1] == '/' ? "" : "/",
+				   entries[i]->d_name) < 0)
 			e = -ENOMEM;
 		if (!e)
 			e = add_file(r, file);
@@ -237,11 +241,14 @@ static void read_version(struct spec_ctx *c, const struct yaml_node *root, const
 	struct diag *g;
 
 	if (!p) {
-		diag_hint(spec_error(c, root, "the format version is missing"), "the file starts with `tcctl: %d`", SPEC_VERSION);
+		diag_hint(spec_error(c, root, "the format version is missing"),
+			  "the file starts with `tcctl: %d`", SPEC_VERSION);
 		return;
 	}
-	if (p->value->kind == YAML_TEXT && !spec_number(p->value->text, p->value->n, &version) && version > SPEC_VERSION) {
-		diag_hint(spec_error(c, p->value, "format version %u is newer than this program, which reads %d", version,
+	if (p->value->kind == YAML_TEXT && !spec_number(p->value->text, p->value->n, &version) &&
+	    version > SPEC_VERSION) {
+		diag_hint(spec_error(c, p->value,
+				     "format version %u is newer than this program, which reads %d", version,
 				     SPEC_VERSION),
 			  "update tcctl");
 		return;
@@ -261,8 +268,8 @@ static void read_name(struct reader *r, const struct yaml_pair *p)
 	    !spec_name_ok(c, p->value, "configuration"))
 		return;
 	if (r->name) {
-		spec_error(c, p->key, "key \"name\" is given twice: first at %s:%u:%u", r->name_file, r->name->line,
-			   r->name->col);
+		spec_error(c, p->key, "key \"name\" is given twice: first at %s:%u:%u", r->name_file,
+			   r->name->line, r->name->col);
 		return;
 	}
 	r->name = p->key;
@@ -328,7 +335,8 @@ static int reader_finish(struct reader *r, int e, size_t first_diag, size_t erro
 		e = read_documents(r);
 	diags_sort(c->diags, first_diag);
 	if (diags_lost(c->diags, DIAG_ERROR))
-		diag_add(c->diags, DIAG_NOTE, NULL, "%zu more errors are not listed", diags_lost(c->diags, DIAG_ERROR));
+		diag_add(c->diags, DIAG_NOTE, NULL, "%zu more errors are not listed",
+			 diags_lost(c->diags, DIAG_ERROR));
 	if (e == -ENOMEM)
 		diag_error(c->diags, NULL, "out of memory");
 	else if (r->file_error)
@@ -374,7 +382,8 @@ int spec_load(const char *const *paths, size_t n_paths, const struct spec_option
 	if (e)
 		return e;
 	for (size_t i = 0; i < n_paths && !e; i++)
-		e = !stat(paths[i], &st) && S_ISDIR(st.st_mode) ? add_folder(&r, paths[i]) : add_file(&r, paths[i]);
+		e = !stat(paths[i], &st) && S_ISDIR(st.st_mode) ? add_folder(&r, paths[i]) :
+								  add_file(&r, paths[i]);
 	return reader_finish(&r, e, first_diag, errors, ret_spec);
 }
 

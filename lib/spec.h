@@ -39,7 +39,7 @@ struct spec_masked {
 struct spec_set {
 	char *name;
 	struct loc loc;
-	char *file; /* as written, NULL when all items are in line */
+	char *file;		   /* as written, NULL when all items are in line */
 	struct spec_prefix *items; /* sorted, without duplicates; prefixes inside others are kept */
 	size_t n_items;
 	bool used; /* a rule names it (not part of spec_equal()) */
@@ -48,8 +48,8 @@ struct spec_set {
 /* A list of alternatives (OR) for one address key. */
 /* A key given both positively and under `not:` is resolved into the positive values that remain. */
 struct spec_addrs {
-	bool set; /* the key was given */
-	bool neg; /* under `not:` */
+	bool set;		      /* the key was given */
+	bool neg;		      /* under `not:` */
 	struct spec_prefix *prefixes; /* sorted, without duplicates */
 	size_t n_prefixes;
 	int *sets; /* indices into spec.sets */
@@ -142,7 +142,8 @@ struct spec_run {
 	struct loc loc;
 	int program; /* index into spec.programs */
 	enum spec_run_at at;
-	uint32_t slot; /* enum tcctl_l3_slot, enum tcctl_l4_slot, UDP port, or enum tcctl_stage_slot of the stage it follows */
+	/* enum tcctl_l3_slot, enum tcctl_l4_slot, UDP port, or enum tcctl_stage_slot of the stage it follows */
+	uint32_t slot;
 };
 
 enum spec_side { SPEC_SIDE_WAN, SPEC_SIDE_LAN, SPEC_SIDE_MAX };

@@ -30,8 +30,8 @@ static bool has_match_keys(const struct spec_rule *r)
 	for (int i = 0; i < SPEC_PORT_MAX; i++)
 		if (r->port[i].set)
 			return true;
-	return r->proto.set || r->dscp.set || r->vlan.set || r->length.set || r->icmp.set || r->icmp6.set || r->flags.set ||
-	       r->mark.set || r->mac.set || r->frag;
+	return r->proto.set || r->dscp.set || r->vlan.set || r->length.set || r->icmp.set || r->icmp6.set ||
+	       r->flags.set || r->mark.set || r->mac.set || r->frag;
 }
 
 static void count_uses(struct check *k)
@@ -63,10 +63,12 @@ static void warn_unused(struct check *k)
 
 	for (size_t i = 0; i < s->n_sets; i++)
 		if (!s->sets[i].used)
-			diag_warning(k->diags, &s->sets[i].loc, "no rule names the set \"%s\"", s->sets[i].name);
+			diag_warning(k->diags, &s->sets[i].loc, "no rule names the set \"%s\"",
+				     s->sets[i].name);
 	for (size_t i = TCCTL_CLASS_FIRST; i < s->n_classes; i++)
 		if (!k->class_named[i])
-			diag_warning(k->diags, &s->classes[i].loc, "no rule names the class \"%s\"", s->classes[i].name);
+			diag_warning(k->diags, &s->classes[i].loc, "no rule names the class \"%s\"",
+				     s->classes[i].name);
 	/* Without any interface that is what to say, once. */
 	if (!s->n_interfaces) {
 		diag_warning(k->diags, NULL, "there are no interfaces: nothing is attached anywhere");
@@ -78,7 +80,8 @@ static void warn_unused(struct check *k)
 				     s->rulesets[i].name);
 	for (size_t i = 0; i < s->n_programs; i++)
 		if (!k->program_used[i])
-			diag_warning(k->diags, &s->programs[i].loc, "no `run` names the program \"%s\"", s->programs[i].name);
+			diag_warning(k->diags, &s->programs[i].loc, "no `run` names the program \"%s\"",
+				     s->programs[i].name);
 }
 
 /* Tags that get lost on the way. */
@@ -90,15 +93,19 @@ static void warn_tags(struct check *k)
 		const struct spec_class *c = &k->spec->classes[i];
 
 		if ((c->flags & TCCTL_C_PRIORITY) && k->class_at[i] == AT(SPEC_INGRESS))
-			diag_hint(diag_warning(k->diags, &c->loc,
-					       "class \"%s\": `%s` is written at ingress only, and IPv4 forwarding overwrites it",
-					       c->name, c->is_classid ? "classid" : "priority"),
-				  "use the rules on egress of the interface that sends the packets");
+			diag_hint(
+				diag_warning(
+					k->diags, &c->loc,
+					"class \"%s\": `%s` is written at ingress only, and IPv4 forwarding overwrites it",
+					c->name, c->is_classid ? "classid" : "priority"),
+				"use the rules on egress of the interface that sends the packets");
 		if ((c->flags & TCCTL_C_QUEUE) && k->class_at[i] && !queue_told) {
-			diag_hint(diag_warning(k->diags, &c->loc,
-					       "class \"%s\": `queue` is overridden where the sending device has XPS configured",
-					       c->name),
-				  "write 0 to /sys/class/net/DEVICE/queues/tx-*/xps_cpus");
+			diag_hint(
+				diag_warning(
+					k->diags, &c->loc,
+					"class \"%s\": `queue` is overridden where the sending device has XPS configured",
+					c->name),
+				"write 0 to /sys/class/net/DEVICE/queues/tx-*/xps_cpus");
 			queue_told = true;
 		}
 	}
@@ -122,7 +129,8 @@ static bool is_veth(const struct spec_interface *in)
 /* By the names that kernel and daemons give; a device of another name gets no warning. */
 static bool has_no_l2(const struct spec_interface *in)
 {
-	static const char *const names[] = { "ppp", "tun", "wg", "sit", "ip6tnl", "ipip", "wwan", "rmnet", "xfrm", "ipsec" };
+	static const char *const names[] = { "ppp",  "tun",  "wg",    "sit",  "ip6tnl",
+					     "ipip", "wwan", "rmnet", "xfrm", "ipsec" };
 
 	return starts_with_one_of(in->key, names, ARRAY_SIZE(names));
 }
@@ -130,8 +138,10 @@ static bool has_no_l2(const struct spec_interface *in)
 static void warn_veth(struct check *k, const struct spec_interface *in)
 {
 	const struct spec_hook *h = &in->hook[SPEC_EGRESS];
-	const struct spec_ruleset *rs = h->enabled && h->ruleset != SPEC_NONE && h->mode == SPEC_MODE_ENFORCE ?
-						&k->spec->rulesets[h->ruleset] : NULL;
+	const struct spec_ruleset *rs = h->enabled && h->ruleset != SPEC_NONE &&
+							h->mode == SPEC_MODE_ENFORCE ?
+						&k->spec->rulesets[h->ruleset] :
+						NULL;
 
 	for (size_t i = 0; rs && i < rs->n_rules; i++) {
 		const struct spec_class *c = &k->spec->classes[rs->rules[i].class];
@@ -139,10 +149,13 @@ static void warn_veth(struct check *k, const struct spec_interface *in)
 
 		if (!mark && (!(c->flags & TCCTL_C_PRIORITY) || c->is_classid))
 			continue;
-		diag_hint(diag_warning(k->diags, &in->loc,
-				       "interface \"%s\": what class \"%s\" writes to `%s` is cleared when the packet reaches the other "
-				       "end of the veth pair", in->key, c->name, mark ? "mark" : "priority"),
-			  "write a DSCP, or classify again on the other side");
+		diag_hint(
+			diag_warning(
+				k->diags, &in->loc,
+				"interface \"%s\": what class \"%s\" writes to `%s` is cleared when the packet reaches the other "
+				"end of the veth pair",
+				in->key, c->name, mark ? "mark" : "priority"),
+			"write a DSCP, or classify again on the other side");
 		return;
 	}
 }
@@ -151,12 +164,15 @@ static void warn_mac(struct check *k, const struct spec_interface *in)
 {
 	for (int d = 0; d < SPEC_DIR_MAX; d++) {
 		const struct spec_hook *h = &in->hook[d];
-		const struct spec_ruleset *rs = h->enabled && h->ruleset != SPEC_NONE ? &k->spec->rulesets[h->ruleset] : NULL;
+		const struct spec_ruleset *rs =
+			h->enabled && h->ruleset != SPEC_NONE ? &k->spec->rulesets[h->ruleset] : NULL;
 
 		for (size_t i = 0; rs && i < rs->n_rules; i++)
 			if (rs->rules[i].mac.set) {
-				diag_warning(k->diags, &rs->rules[i].loc,
-					     "packets of interface \"%s\" have no MAC addresses: the rule never matches there", in->key);
+				diag_warning(
+					k->diags, &rs->rules[i].loc,
+					"packets of interface \"%s\" have no MAC addresses: the rule never matches there",
+					in->key);
 				return;
 			}
 	}
@@ -169,10 +185,13 @@ static void warn_interfaces(struct check *k)
 		bool does_something = false;
 
 		for (int d = 0; d < SPEC_DIR_MAX; d++)
-			does_something |= in->hook[d].enabled && (in->hook[d].ruleset != SPEC_NONE || in->hook[d].n_runs);
+			does_something |= in->hook[d].enabled &&
+					  (in->hook[d].ruleset != SPEC_NONE || in->hook[d].n_runs);
 		if (!does_something)
-			diag_warning(k->diags, &in->loc, "interface \"%s\" has neither rules nor programs: its packets are only counted",
-				     in->key);
+			diag_warning(
+				k->diags, &in->loc,
+				"interface \"%s\" has neither rules nor programs: its packets are only counted",
+				in->key);
 		if (is_veth(in))
 			warn_veth(k, in);
 		if (has_no_l2(in))
@@ -202,10 +221,13 @@ static void warn_drop_all(struct check *k)
 		const struct spec_ruleset *rs = &k->spec->rulesets[i];
 		const struct spec_rule *last = rs->n_rules ? &rs->rules[rs->n_rules - 1] : NULL;
 
-		if (last && last->class == TCCTL_CLASS_DROP && !has_match_keys(last) && !lets_neighbour_discovery_pass(rs))
-			diag_hint(diag_warning(k->diags, &last->loc,
-					       "this rule drops all other IP packets, IPv6 neighbour discovery among them"),
-				  "let it pass before: - { proto: icmpv6, class: keep }");
+		if (last && last->class == TCCTL_CLASS_DROP && !has_match_keys(last) &&
+		    !lets_neighbour_discovery_pass(rs))
+			diag_hint(
+				diag_warning(
+					k->diags, &last->loc,
+					"this rule drops all other IP packets, IPv6 neighbour discovery among them"),
+				"let it pass before: - { proto: icmpv6, class: keep }");
 	}
 }
 
@@ -215,7 +237,8 @@ static void warn_objects(struct check *k)
 		const struct spec_program *p = &k->spec->programs[i];
 
 		if (p->object && access(p->object, F_OK) < 0)
-			diag_errno(diag_warning(k->diags, &p->loc, "program \"%s\": the object \"%s\" cannot be found", p->name,
+			diag_errno(diag_warning(k->diags, &p->loc,
+						"program \"%s\": the object \"%s\" cannot be found", p->name,
 						p->object),
 				   errno);
 	}
@@ -227,8 +250,12 @@ int spec_check(const struct spec *spec, struct tcctl_diags *diags)
 	_cleanup_free_ unsigned int *class_at = calloc(spec->n_classes + 1, sizeof(unsigned int));
 	_cleanup_free_ bool *ruleset_used = calloc(spec->n_rulesets + 1, sizeof(bool));
 	_cleanup_free_ bool *program_used = calloc(spec->n_programs + 1, sizeof(bool));
-	struct check k = { .spec = spec, .diags = diags, .class_named = class_named, .class_at = class_at,
-			   .ruleset_used = ruleset_used, .program_used = program_used };
+	struct check k = { .spec = spec,
+			   .diags = diags,
+			   .class_named = class_named,
+			   .class_at = class_at,
+			   .ruleset_used = ruleset_used,
+			   .program_used = program_used };
 	size_t first = diags->n;
 
 	if (!class_named || !class_at || !ruleset_used || !program_used)

@@ -32,7 +32,8 @@ static void parse_mark(struct spec_ctx *c, const struct yaml_node *v, void *dst,
 	class->flags |= key->arg;
 }
 
-static void parse_priority(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_priority(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			   const struct spec_key *key)
 {
 	struct spec_class *class = dst;
 
@@ -61,7 +62,8 @@ static bool hex16(const char *p, size_t n, uint32_t *ret)
 	return n >= 1 && n <= 4;
 }
 
-static void parse_classid(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_classid(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			  const struct spec_key *key)
 {
 	const char *colon = v->kind == YAML_TEXT ? strchr(v->text, ':') : NULL;
 	struct spec_class *class = dst;
@@ -94,7 +96,8 @@ static void parse_queue(struct spec_ctx *c, const struct yaml_node *v, void *dst
 	class->flags |= key->arg;
 }
 
-static void parse_tc_index(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_tc_index(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			   const struct spec_key *key)
 {
 	struct spec_class *class = dst;
 	uint32_t value;
@@ -166,11 +169,13 @@ static void parse_class(struct spec_ctx *c, const struct yaml_node *key, const s
 	spec_define(c, &c->classes, key, class->name, "class", c->spec->n_classes - 1, class_place);
 	spec_map(c, v, "a class", class_keys, ARRAY_SIZE(class_keys), class, seen);
 	if (seen[KEY_DSCP] && seen[KEY_DSCP_IF_UNSET])
-		spec_error(c, seen[KEY_DSCP_IF_UNSET]->key,
-			   "`dscp` and `dscp-if-unset` exclude each other: the first writes always, the second only over 0");
+		spec_error(
+			c, seen[KEY_DSCP_IF_UNSET]->key,
+			"`dscp` and `dscp-if-unset` exclude each other: the first writes always, the second only over 0");
 	if (seen[KEY_PRIORITY] && seen[KEY_CLASSID])
-		spec_error(c, seen[KEY_CLASSID]->key,
-			   "`priority` and `classid` exclude each other: both are written to the packet's priority");
+		spec_error(
+			c, seen[KEY_CLASSID]->key,
+			"`priority` and `classid` exclude each other: both are written to the packet's priority");
 }
 
 void spec_parse_classes(struct spec_ctx *c, const struct yaml_node *map)

@@ -74,7 +74,8 @@ static bool is_plain(const char *text)
 	if ((*p | 0x20) < 'a' || (*p | 0x20) > 'z')
 		return false;
 	for (; *p; p++)
-		if (!((*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') || *p == '_' || *p == '-'))
+		if (!((*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') || *p == '_' ||
+		      *p == '-'))
 			return false;
 	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
 		if (!strcasecmp(text, special[i]))
@@ -190,7 +191,8 @@ static void put_prefix(struct out *o, const struct spec_prefix *p)
 	put(o, "\"");
 }
 
-static void put_addrs(struct out *o, const struct spec *s, const char *key, const struct spec_addrs *a, bool neg)
+static void put_addrs(struct out *o, const struct spec *s, const char *key, const struct spec_addrs *a,
+		      bool neg)
 {
 	size_t n = a->n_prefixes + a->n_sets;
 
@@ -209,8 +211,8 @@ static void put_addrs(struct out *o, const struct spec *s, const char *key, cons
 	list_end(o, n);
 }
 
-static void put_ranges(struct out *o, const char *key, const struct spec_ranges *r, const struct spec_words *words,
-		       bool neg)
+static void put_ranges(struct out *o, const char *key, const struct spec_ranges *r,
+		       const struct spec_words *words, bool neg)
 {
 	if (!r->set || r->neg != neg)
 		return;
@@ -371,18 +373,22 @@ static bool has_not(const struct spec_rule *r)
 	for (int i = 0; i < SPEC_PORT_MAX; i++)
 		if (r->port[i].neg)
 			return true;
-	return r->proto.neg || r->dscp.neg || r->vlan.neg || r->length.neg || r->flags.neg || r->mark.neg || r->mac.neg ||
-	       r->frag_neg;
+	return r->proto.neg || r->dscp.neg || r->vlan.neg || r->length.neg || r->flags.neg || r->mark.neg ||
+	       r->mac.neg || r->frag_neg;
 }
 
 static void put_match(struct out *o, const struct spec *s, const struct spec_rule *r, bool neg)
 {
-	static const char *const addr[] = { [SPEC_REMOTE] = "remote", [SPEC_LOCAL] = "local", [SPEC_SRC] = "src",
-					    [SPEC_DST] = "dst" };
-	static const char *const port[] = { [SPEC_PORT] = "port", [SPEC_LOCAL_PORT] = "local-port",
-					    [SPEC_SPORT] = "sport", [SPEC_DPORT] = "dport" };
+	static const char *const addr[] = {
+		[SPEC_REMOTE] = "remote", [SPEC_LOCAL] = "local", [SPEC_SRC] = "src", [SPEC_DST] = "dst"
+	};
+	static const char *const port[] = { [SPEC_PORT] = "port",
+					    [SPEC_LOCAL_PORT] = "local-port",
+					    [SPEC_SPORT] = "sport",
+					    [SPEC_DPORT] = "dport" };
 
-	_Static_assert(ARRAY_SIZE(addr) == SPEC_ADDR_MAX && ARRAY_SIZE(port) == SPEC_PORT_MAX, "a word for each");
+	_Static_assert(ARRAY_SIZE(addr) == SPEC_ADDR_MAX && ARRAY_SIZE(port) == SPEC_PORT_MAX,
+		       "a word for each");
 	for (int i = 0; i < SPEC_ADDR_MAX; i++)
 		put_addrs(o, s, addr[i], &r->addr[i], neg);
 	put_ranges(o, "proto", &r->proto, &spec_proto_words, neg);
@@ -518,17 +524,10 @@ static void put_run(struct out *o, const struct spec *s, const struct spec_run *
 	put_name(o, s->programs[r->program].name);
 	map_key(o, r->at == SPEC_AFTER_STAGE ? "after" : "at");
 	switch (r->at) {
-	case SPEC_AT_L3:
-		put(o, spec_word_of(&spec_l3_words, r->slot));
-		break;
-	case SPEC_AT_L4:
-		putf(o, "\"proto/%s\"", spec_word_of(&spec_l4_words, r->slot));
-		break;
-	case SPEC_AT_UDP_PORT:
-		putf(o, "\"udp/%u\"", r->slot);
-		break;
-	default:
-		put(o, spec_word_of(&spec_stage_words, r->slot));
+	case SPEC_AT_L3: put(o, spec_word_of(&spec_l3_words, r->slot)); break;
+	case SPEC_AT_L4: putf(o, "\"proto/%s\"", spec_word_of(&spec_l4_words, r->slot)); break;
+	case SPEC_AT_UDP_PORT: putf(o, "\"udp/%u\"", r->slot); break;
+	default: put(o, spec_word_of(&spec_stage_words, r->slot));
 	}
 	map_end(o);
 }

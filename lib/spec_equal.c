@@ -17,12 +17,14 @@ static bool same_items(const void *a, size_t n_a, const void *b, size_t n_b, siz
 
 static bool same_ranges(const struct spec_ranges *a, const struct spec_ranges *b)
 {
-	return a->set == b->set && a->neg == b->neg && same_items(a->items, a->n, b->items, b->n, sizeof(*a->items));
+	return a->set == b->set && a->neg == b->neg &&
+	       same_items(a->items, a->n, b->items, b->n, sizeof(*a->items));
 }
 
 static bool same_maskeds(const struct spec_maskeds *a, const struct spec_maskeds *b)
 {
-	return a->set == b->set && a->neg == b->neg && same_items(a->items, a->n, b->items, b->n, sizeof(*a->items));
+	return a->set == b->set && a->neg == b->neg &&
+	       same_items(a->items, a->n, b->items, b->n, sizeof(*a->items));
 }
 
 static bool same_addrs(const struct spec_addrs *a, const struct spec_addrs *b)
@@ -61,15 +63,15 @@ static bool same_ruleset(const struct spec_ruleset *a, const struct spec_ruleset
 
 static bool same_class(const struct spec_class *a, const struct spec_class *b)
 {
-	return same_text(a->name, b->name) && a->flags == b->flags && a->dscp == b->dscp && a->mark == b->mark &&
-	       a->mark_mask == b->mark_mask && a->priority == b->priority && a->is_classid == b->is_classid &&
-	       a->queue == b->queue && a->tc_index == b->tc_index;
+	return same_text(a->name, b->name) && a->flags == b->flags && a->dscp == b->dscp &&
+	       a->mark == b->mark && a->mark_mask == b->mark_mask && a->priority == b->priority &&
+	       a->is_classid == b->is_classid && a->queue == b->queue && a->tc_index == b->tc_index;
 }
 
 bool spec_hook_equal(const struct spec_hook *a, const struct spec_hook *b)
 {
-	if (a->enabled != b->enabled || a->ruleset != b->ruleset || a->mode != b->mode || a->verdict != b->verdict ||
-	    a->n_runs != b->n_runs)
+	if (a->enabled != b->enabled || a->ruleset != b->ruleset || a->mode != b->mode ||
+	    a->verdict != b->verdict || a->n_runs != b->n_runs)
 		return false;
 	for (size_t i = 0; i < a->n_runs; i++)
 		if (a->runs[i].program != b->runs[i].program || a->runs[i].at != b->runs[i].at ||
@@ -91,7 +93,8 @@ static bool same_interface(const struct spec_interface *a, const struct spec_int
 bool spec_equal(const struct spec *a, const struct spec *b)
 {
 	if (!same_text(a->name, b->name) || a->n_sets != b->n_sets || a->n_classes != b->n_classes ||
-	    a->n_rulesets != b->n_rulesets || a->n_programs != b->n_programs || a->n_interfaces != b->n_interfaces)
+	    a->n_rulesets != b->n_rulesets || a->n_programs != b->n_programs ||
+	    a->n_interfaces != b->n_interfaces)
 		return false;
 	for (size_t i = 0; i < a->n_sets; i++)
 		if (!same_text(a->sets[i].name, b->sets[i].name) ||

@@ -11,10 +11,10 @@
 #include "util.h"
 #include "yaml_tree.h"
 
-#define SPEC_NAME_MAX 63	      /* bytes of a name that a configuration gives */
+#define SPEC_NAME_MAX 63		 /* bytes of a name that a configuration gives */
 #define SPEC_SET_BYTES_MAX (256UL << 20) /* of one set file */
-#define SPEC_PREFIXES_MAX (1UL << 22) /* that keys with exceptions may take, or be resolved into, in all */
-#define SPEC_MASKEDS_MAX 1024	      /* values of one `mark` or `flags` */
+#define SPEC_PREFIXES_MAX (1UL << 22)	 /* that keys with exceptions may take, or be resolved into, in all */
+#define SPEC_MASKEDS_MAX 1024		 /* values of one `mark` or `flags` */
 
 struct spec_ctx {
 	struct spec *spec;
@@ -23,7 +23,7 @@ struct spec_ctx {
 	const char *file; /* of the tree being read; in spec->files */
 	struct names sets, classes, rulesets, programs, interfaces; /* name → index in spec */
 	size_t prefixes; /* handled for keys with exceptions: see SPEC_PREFIXES_MAX */
-	bool oom; /* remembered, so that typed parsers need no return value for it */
+	bool oom;	 /* remembered, so that typed parsers need no return value for it */
 };
 
 /* A file name that lives as long as the spec; NULL and c->oom without memory. */
@@ -38,8 +38,8 @@ struct loc spec_loc(const struct spec_ctx *c, const struct yaml_node *node);
 struct diag *spec_error(struct spec_ctx *c, const struct yaml_node *node, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* "key: found …, expected …", with a hint for values that YAML is known to play tricks with. */
-struct diag *spec_expected(struct spec_ctx *c, const struct yaml_node *node, const char *key, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+struct diag *spec_expected(struct spec_ctx *c, const struct yaml_node *node, const char *key, const char *fmt,
+			   ...) __attribute__((format(printf, 4, 5)));
 /* Append `did you mean "nearest"?` unless it is NULL. */
 struct diag *spec_did_you_mean(struct diag *g, const char *nearest);
 
@@ -53,8 +53,8 @@ struct spec_key {
 	const char *name;
 	/* Reads `v` into `dst` (what it is, is agreed between table and caller). NULL: read by the caller. */
 	void (*parse)(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key);
-	unsigned int arg;  /* for parse() */
-	const char *later; /* not NULL: refused as "not yet: …" */
+	unsigned int arg;      /* for parse() */
+	const char *later;     /* not NULL: refused as "not yet: …" */
 	const char *misplaced; /* not NULL: where the key belongs; refused here */
 };
 
@@ -101,15 +101,15 @@ bool spec_uint(struct spec_ctx *c, const struct yaml_node *v, const char *key, u
 	       uint32_t *ret);
 bool spec_bool(struct spec_ctx *c, const struct yaml_node *v, const char *key, bool *ret);
 /* One of `words`. */
-bool spec_enum(struct spec_ctx *c, const struct yaml_node *v, const char *key, const char *const *words, size_t n,
-	       unsigned int *ret);
+bool spec_enum(struct spec_ctx *c, const struct yaml_node *v, const char *key, const char *const *words,
+	       size_t n, unsigned int *ret);
 bool spec_masked(struct spec_ctx *c, const struct yaml_node *v, const char *key, struct spec_masked *ret);
 bool spec_dscp(struct spec_ctx *c, const struct yaml_node *v, const char *key, uint8_t *ret);
 bool spec_mac(struct spec_ctx *c, const struct yaml_node *v, const char *key, uint8_t ret[6]);
 
 /* A value that is one text or a list of them: the texts. Reports anything else; then *ret_n is 0. */
-const struct yaml_node *const *spec_list(struct spec_ctx *c, const struct yaml_node *const *v, const char *key,
-					 size_t *ret_n);
+const struct yaml_node *const *spec_list(struct spec_ctx *c, const struct yaml_node *const *v,
+					 const char *key, size_t *ret_n);
 
 /* Text to prefix. NULL, or what was expected; `hint` (may stay empty) says what to write instead. */
 #define SPEC_HINT_MAX 128
@@ -155,7 +155,8 @@ void spec_parse_programs(struct spec_ctx *c, const struct yaml_node *map);
 void spec_parse_rulesets(struct spec_ctx *c, const struct yaml_node *map);
 void spec_parse_interfaces(struct spec_ctx *c, const struct yaml_node *map);
 /* A `run:` list into runs[0..n). */
-void spec_parse_runs(struct spec_ctx *c, const struct yaml_node *list, struct spec_run **ret_runs, size_t *ret_n);
+void spec_parse_runs(struct spec_ctx *c, const struct yaml_node *list, struct spec_run **ret_runs,
+		     size_t *ret_n);
 /* The built-in classes. */
 void spec_add_classes(struct spec_ctx *c);
 

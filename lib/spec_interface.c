@@ -5,8 +5,8 @@
 
 #include "spec_impl.h"
 
-#define DEVICE_NAME_MAX 15  /* IFNAMSIZ - 1 */
-#define ALTNAME_MAX 127	    /* ALTIFNAMSIZ - 1 */
+#define DEVICE_NAME_MAX 15 /* IFNAMSIZ - 1 */
+#define ALTNAME_MAX 127	   /* ALTIFNAMSIZ - 1 */
 
 static const char *const mode_words[] = { [SPEC_MODE_ENFORCE] = "enforce", [SPEC_MODE_OBSERVE] = "observe" };
 static const char *const verdict_words[] = { [SPEC_VERDICT_CONTINUE] = "continue", [SPEC_VERDICT_OK] = "ok" };
@@ -52,12 +52,8 @@ static void read_hook_key(struct spec_ctx *c, const struct yaml_node *v, struct 
 			  const struct spec_key *key)
 {
 	switch (key->arg) {
-	case HOOK_RULES:
-		read_ruleset(c, v, h);
-		break;
-	case HOOK_MODE:
-		h->has_mode = spec_enum(c, v, key->name, mode_words, SPEC_MODE_MAX, &h->mode);
-		break;
+	case HOOK_RULES: read_ruleset(c, v, h); break;
+	case HOOK_MODE: h->has_mode = spec_enum(c, v, key->name, mode_words, SPEC_MODE_MAX, &h->mode); break;
 	case HOOK_VERDICT:
 		h->has_verdict = spec_enum(c, v, key->name, verdict_words, SPEC_VERDICT_MAX, &h->verdict);
 		break;
@@ -68,12 +64,14 @@ static void read_hook_key(struct spec_ctx *c, const struct yaml_node *v, struct 
 	}
 }
 
-static void parse_hook_key(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_hook_key(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			   const struct spec_key *key)
 {
 	read_hook_key(c, v, dst, key);
 }
 
-static void parse_own_key(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_own_key(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			  const struct spec_key *key)
 {
 	struct interface_settings *s = dst;
 
@@ -95,7 +93,8 @@ static const struct spec_key hook_keys[] = {
 	{ .name = "shaper", .later = "a shaper on the device" },
 };
 
-static void parse_direction(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_direction(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			    const struct spec_key *key)
 {
 	struct interface_settings *s = dst;
 	struct hook_settings *h = &s->dir[key->arg];
@@ -106,8 +105,8 @@ static void parse_direction(struct spec_ctx *c, const struct yaml_node *v, void 
 		return;
 	}
 	if (v->kind == YAML_MAP) {
-		spec_map(c, v, key->arg == SPEC_INGRESS ? "`ingress`" : "`egress`", hook_keys, ARRAY_SIZE(hook_keys), h,
-			 NULL);
+		spec_map(c, v, key->arg == SPEC_INGRESS ? "`ingress`" : "`egress`", hook_keys,
+			 ARRAY_SIZE(hook_keys), h, NULL);
 		return;
 	}
 	g = spec_expected(c, v, key->name, "a map of settings for this direction, or false");
@@ -117,14 +116,16 @@ static void parse_direction(struct spec_ctx *c, const struct yaml_node *v, void 
 		diag_hint(g, "to name a rule set, write %s: { rules: NAME }", key->name);
 }
 
-static void parse_match_mac(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_match_mac(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			    const struct spec_key *key)
 {
 	struct interface_settings *s = dst;
 
 	s->interface->has_mac = spec_mac(c, v, key->name, s->interface->mac);
 }
 
-static void parse_match_altname(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_match_altname(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+				const struct spec_key *key)
 {
 	struct interface_settings *s = dst;
 
@@ -152,7 +153,8 @@ static void parse_match(struct spec_ctx *c, const struct yaml_node *v, void *dst
 		spec_error(c, v, "match: the map is empty, expected `mac` or `altname`");
 }
 
-static void parse_optional(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_optional(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			   const struct spec_key *key)
 {
 	struct interface_settings *s = dst;
 
@@ -204,8 +206,8 @@ static void check_device(struct spec_ctx *c, const struct yaml_node *key, const 
 	else if (strpbrk(name, "/: \t\r\n\v\f"))
 		spec_error(c, key, "%s cannot name a device: expected no /, no colon and no blanks", found);
 	else if (!in->is_glob && key->n > DEVICE_NAME_MAX)
-		diag_hint(spec_error(c, key, "device name %s is %u bytes long, at most %d are possible", found, key->n,
-				     DEVICE_NAME_MAX),
+		diag_hint(spec_error(c, key, "device name %s is %u bytes long, at most %d are possible",
+				     found, key->n, DEVICE_NAME_MAX),
 			  "a longer name can be an altname: %.15s: { match: { altname: ... } }", name);
 	else if (key->n > ALTNAME_MAX)
 		spec_error(c, key, "the glob %s is longer than %d bytes", found, ALTNAME_MAX);
@@ -272,7 +274,8 @@ static void parse_interface(struct spec_ctx *c, const struct yaml_node *key, con
 	for (int d = 0; d < SPEC_DIR_MAX; d++)
 		free(s.dir[d].runs);
 	if (s.dir[SPEC_INGRESS].off && s.dir[SPEC_EGRESS].off)
-		spec_error(c, key, "interface \"%s\": both directions are off, so nothing would be attached", in->key);
+		spec_error(c, key, "interface \"%s\": both directions are off, so nothing would be attached",
+			   in->key);
 }
 
 void spec_parse_interfaces(struct spec_ctx *c, const struct yaml_node *map)

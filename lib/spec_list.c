@@ -81,11 +81,13 @@ bool spec_range_text(struct spec_ctx *c, const struct yaml_node *v, const struct
 		ok = range_number(text, len, kind, &r.lo, &wrong);
 		r.hi = r.lo;
 	} else {
-		ok = len > 1 && (dash == text || range_number(text, (size_t)(dash - text), kind, &r.lo, &wrong)) &&
+		ok = len > 1 &&
+		     (dash == text || range_number(text, (size_t)(dash - text), kind, &r.lo, &wrong)) &&
 		     (!dash[1] || range_number(dash + 1, strlen(dash + 1), kind, &r.hi, &wrong));
 	}
 	if (ok && r.lo > r.hi) {
-		diag_hint(spec_error(c, v, "%s: the range %s runs backwards", kind->key, text), "write %u-%u", r.hi, r.lo);
+		diag_hint(spec_error(c, v, "%s: the range %s runs backwards", kind->key, text), "write %u-%u",
+			  r.hi, r.lo);
 		return false;
 	}
 	if (ok) {
@@ -147,7 +149,8 @@ void spec_ranges_subtract(struct spec_ctx *c, struct spec_ranges *a, const struc
 }
 
 /* a without b, as the disjoint pieces that differ from b in exactly the first i of the bits b asks for. */
-static void masked_subtract(struct spec_ctx *c, struct spec_maskeds *out, struct spec_masked a, struct spec_masked b)
+static void masked_subtract(struct spec_ctx *c, struct spec_maskeds *out, struct spec_masked a,
+			    struct spec_masked b)
 {
 	uint32_t bits = b.mask & ~a.mask;
 
@@ -304,7 +307,7 @@ bool spec_addrs_subtract(struct spec_ctx *c, const struct yaml_node *v, struct s
 
 			up.len = (uint8_t)len;
 			for (unsigned int bit = len; bit < p->len; bit++)
-				up.addr[bit / 8] &= (uint8_t)~(0x80 >> (bit % 8));
+				up.addr[bit / 8] &= (uint8_t) ~(0x80 >> (bit % 8));
 			covered = no.n && bsearch(&up, no.items, no.n, sizeof(up), spec_prefix_compare);
 		}
 		if (covered)
@@ -318,13 +321,15 @@ bool spec_addrs_subtract(struct spec_ctx *c, const struct yaml_node *v, struct s
 	if (!ok) {
 		free(out.items);
 		if (!c->oom)
-			spec_error(c, v, "addresses with exceptions take more than %lu prefixes", SPEC_PREFIXES_MAX);
+			spec_error(c, v, "addresses with exceptions take more than %lu prefixes",
+				   SPEC_PREFIXES_MAX);
 		return false;
 	}
 	free(a->prefixes);
 	free(a->sets);
 	out.n = spec_prefixes_sort(out.items, out.n);
-	*a = (struct spec_addrs){ .set = true, .prefixes = shrink(out.items, out.n, sizeof(*out.items)),
+	*a = (struct spec_addrs){ .set = true,
+				  .prefixes = shrink(out.items, out.n, sizeof(*out.items)),
 				  .n_prefixes = out.n };
 	return true;
 }

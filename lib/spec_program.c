@@ -17,7 +17,7 @@ static void parse_object(struct spec_ctx *c, const struct yaml_node *v, void *ds
 {
 	struct spec_program *program = dst;
 
-	if (!spec_text(c, v, key->name, "the file name of a BPF object") )
+	if (!spec_text(c, v, key->name, "the file name of a BPF object"))
 		return;
 	if (!v->n) {
 		spec_error(c, v, "object: the file name is empty");
@@ -26,15 +26,16 @@ static void parse_object(struct spec_ctx *c, const struct yaml_node *v, void *ds
 	program->object = spec_path(c, v->text, true);
 }
 
-static void parse_function(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_function(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			   const struct spec_key *key)
 {
 	struct spec_program *program = dst;
 	size_t i = 0;
 
 	if (!spec_text(c, v, key->name, "the name of a function in the object"))
 		return;
-	while (i < v->n && (v->text[i] == '_' || (i ? isalnum((unsigned char)v->text[i]) :
-						  isalpha((unsigned char)v->text[i]))))
+	while (i < v->n && (v->text[i] == '_' ||
+			    (i ? isalnum((unsigned char)v->text[i]) : isalpha((unsigned char)v->text[i]))))
 		i++;
 	if (i < v->n || !v->n || v->n > 127) {
 		diag_hint(spec_expected(c, v, key->name, "the name of a function in the object"),
@@ -66,22 +67,27 @@ void spec_parse_programs(struct spec_ctx *c, const struct yaml_node *map)
 		if (!spec_grow(c, &c->spec->programs, c->spec->n_programs, sizeof(*program)))
 			return;
 		program = &c->spec->programs[c->spec->n_programs];
-		*program = (struct spec_program){ .name = spec_strdup(c, key->text), .loc = spec_loc(c, key) };
+		*program =
+			(struct spec_program){ .name = spec_strdup(c, key->text), .loc = spec_loc(c, key) };
 		c->spec->n_programs++;
 		if (!program->name)
 			return;
-		spec_define(c, &c->programs, key, program->name, "program", c->spec->n_programs - 1, program_place);
-		if (!spec_map(c, map->pairs[i].value, "a program", program_keys, ARRAY_SIZE(program_keys), program, seen))
+		spec_define(c, &c->programs, key, program->name, "program", c->spec->n_programs - 1,
+			    program_place);
+		if (!spec_map(c, map->pairs[i].value, "a program", program_keys, ARRAY_SIZE(program_keys),
+			      program, seen))
 			continue;
 		for (size_t k = 0; k < ARRAY_SIZE(program_keys); k++)
 			if (!seen[k])
-				spec_error(c, key, "program \"%s\" lacks `%s`", program->name, program_keys[k].name);
+				spec_error(c, key, "program \"%s\" lacks `%s`", program->name,
+					   program_keys[k].name);
 	}
 }
 
 /* --- run --------------------------------------------------------------------------------------------- */
 
-static const char expected_at[] = "ipv4, ipv6, arp, mpls, pppoe, other, proto/NAME such as proto/gre, or udp/PORT";
+static const char expected_at[] =
+	"ipv4, ipv6, arp, mpls, pppoe, other, proto/NAME such as proto/gre, or udp/PORT";
 
 static bool l4_slot(const char *text, uint32_t *ret)
 {
@@ -90,7 +96,8 @@ static bool l4_slot(const char *text, uint32_t *ret)
 	if (spec_word_find(&spec_l4_words, text, ret))
 		return true;
 	/* By number, for those that have a slot of their own. */
-	return !spec_number(text, strlen(text), &number) && number < 256 && spec_word_of(&spec_proto_words, number) &&
+	return !spec_number(text, strlen(text), &number) && number < 256 &&
+	       spec_word_of(&spec_proto_words, number) &&
 	       spec_word_find(&spec_l4_words, spec_word_of(&spec_proto_words, number), ret);
 }
 
@@ -107,7 +114,8 @@ static void parse_at(struct spec_ctx *c, const struct yaml_node *v, void *dst, c
 	} else if (!strncmp(v->text, "proto/", 6)) {
 		run->at = SPEC_AT_L4;
 		if (!l4_slot(v->text + 6, &value)) {
-			spec_did_you_mean(spec_expected(c, v, key->name, "proto/ and one of tcp udp icmp icmpv6 sctp gre ipip "
+			spec_did_you_mean(spec_expected(c, v, key->name,
+							"proto/ and one of tcp udp icmp icmpv6 sctp gre ipip "
 							"ipv6 esp ah other"),
 					  NULL);
 			return;
@@ -141,11 +149,13 @@ static void parse_after(struct spec_ctx *c, const struct yaml_node *v, void *dst
 	if (!spec_text(c, v, key->name, "a stage: decap, classify, police, mark, encap or shape"))
 		return;
 	if (!spec_word_find(&spec_stage_words, v->text, &run->slot))
-		spec_did_you_mean(spec_expected(c, v, key->name, "decap, classify, police, mark, encap or shape"),
+		spec_did_you_mean(spec_expected(c, v, key->name,
+						"decap, classify, police, mark, encap or shape"),
 				  spec_word_nearest(&spec_stage_words, v->text));
 }
 
-static void parse_program_name(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_program_name(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			       const struct spec_key *key)
 {
 	struct spec_run *run = dst;
 
@@ -165,7 +175,8 @@ static bool udp_well_known(uint32_t port)
 }
 
 /* What the table of slots cannot hold. */
-static void check_runs(struct spec_ctx *c, const struct yaml_node *list, const struct spec_run *runs, size_t n)
+static void check_runs(struct spec_ctx *c, const struct yaml_node *list, const struct spec_run *runs,
+		       size_t n)
 {
 	unsigned int after[TCCTL_STAGE_MAX] = { 0 }, ports = 0;
 
@@ -176,9 +187,12 @@ static void check_runs(struct spec_ctx *c, const struct yaml_node *list, const s
 			if (runs[j].at != r->at || runs[j].slot != r->slot)
 				continue;
 			if (r->at != SPEC_AFTER_STAGE)
-				spec_error(c, list->items[i], "run: the slot is taken by the program at line %u", runs[j].loc.line);
+				spec_error(c, list->items[i],
+					   "run: the slot is taken by the program at line %u",
+					   runs[j].loc.line);
 			else if (runs[j].program == r->program)
-				spec_error(c, list->items[i], "run: the same program follows the same stage at line %u already",
+				spec_error(c, list->items[i],
+					   "run: the same program follows the same stage at line %u already",
 					   runs[j].loc.line);
 			else
 				continue;
@@ -188,12 +202,14 @@ static void check_runs(struct spec_ctx *c, const struct yaml_node *list, const s
 			spec_error(c, list->items[i], "run: more than %d programs after %s", TCCTL_STAGE_USER,
 				   spec_word_of(&spec_stage_words, r->slot));
 		if (r->at == SPEC_AT_UDP_PORT && !udp_well_known(r->slot) && ++ports == UDP_PORTS_MAX + 1)
-			spec_error(c, list->items[i], "run: more than %d UDP ports besides the well-known ones of tunnels",
+			spec_error(c, list->items[i],
+				   "run: more than %d UDP ports besides the well-known ones of tunnels",
 				   (int)UDP_PORTS_MAX);
 	}
 }
 
-void spec_parse_runs(struct spec_ctx *c, const struct yaml_node *list, struct spec_run **ret_runs, size_t *ret_n)
+void spec_parse_runs(struct spec_ctx *c, const struct yaml_node *list, struct spec_run **ret_runs,
+		     size_t *ret_n)
 {
 	struct spec_run *runs = NULL;
 	bool ok = true;

@@ -19,21 +19,23 @@ enum { GROUP_RELATIVE = 1, GROUP_ABSOLUTE = 2 };
 struct half {
 	struct spec_rule rule; /* match keys only */
 	const struct yaml_node *icmp;
-	const struct yaml_node *first; /* of the match keys, in the order of the file */
+	const struct yaml_node *first;	  /* of the match keys, in the order of the file */
 	const struct yaml_node *group[3]; /* first key of GROUP_* */
 };
 
 struct rule_reader {
 	struct half half[2]; /* [1] is `not:` */
 	bool in_not;
-	const struct yaml_node *not;
+	const struct yaml_node *excluded; /* the key `not` */
 	char *name;
 	int class;
 };
 
 void spec_rule_done(struct spec_rule *r)
 {
-	struct spec_ranges *const ranges[] = { &r->proto, &r->dscp, &r->vlan, &r->length, &r->icmp, &r->icmp6 };
+	struct spec_ranges *const ranges[] = {
+		&r->proto, &r->dscp, &r->vlan, &r->length, &r->icmp, &r->icmp6
+	};
 
 	free(r->name);
 	for (int i = 0; i < SPEC_ADDR_MAX; i++) {
@@ -93,7 +95,8 @@ static int by_index(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-static void parse_address(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_address(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			  const struct spec_key *key)
 {
 	struct spec_addrs *a = &this_half(dst)->rule.addr[key->arg];
 	const struct yaml_node *const *items;
@@ -122,29 +125,29 @@ enum { RANGE_PORT, RANGE_PROTO = SPEC_PORT_MAX, RANGE_DSCP, RANGE_VLAN, RANGE_LE
 static struct spec_ranges *range_of(struct spec_rule *rule, unsigned int which)
 {
 	switch (which) {
-	case RANGE_PROTO:
-		return &rule->proto;
-	case RANGE_DSCP:
-		return &rule->dscp;
-	case RANGE_VLAN:
-		return &rule->vlan;
-	case RANGE_LENGTH:
-		return &rule->length;
-	default:
-		return &rule->port[which];
+	case RANGE_PROTO: return &rule->proto;
+	case RANGE_DSCP: return &rule->dscp;
+	case RANGE_VLAN: return &rule->vlan;
+	case RANGE_LENGTH: return &rule->length;
+	default: return &rule->port[which];
 	}
 }
 
 static void parse_ranges(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
 {
-	static const struct spec_range_kind port = { .what = "a port (0 to 65535) or a range such as 8000-8999",
-						     .max = 65535 };
+	static const struct spec_range_kind port = {
+		.what = "a port (0 to 65535) or a range such as 8000-8999", .max = 65535
+	};
 	static const struct spec_range_kind kinds[] = {
-		[RANGE_PROTO] = { .what = "a protocol such as tcp, udp, icmp, or its number (0 to 255)", .max = 255,
+		[RANGE_PROTO] = { .what = "a protocol such as tcp, udp, icmp, or its number (0 to 255)",
+				  .max = 255,
 				  .words = &spec_proto_words },
-		[RANGE_DSCP] = { .what = "a DSCP: 0 to 63, a range, or a name such as EF, CS1, AF41", .max = 63,
+		[RANGE_DSCP] = { .what = "a DSCP: 0 to 63, a range, or a name such as EF, CS1, AF41",
+				 .max = 63,
 				 .words = &spec_dscp_words },
-		[RANGE_VLAN] = { .what = "a VLAN id (0 to 4094), a range, or none", .max = 4094, .words = &vlan_words },
+		[RANGE_VLAN] = { .what = "a VLAN id (0 to 4094), a range, or none",
+				 .max = 4094,
+				 .words = &vlan_words },
 		[RANGE_LENGTH] = { .what = "a length in bytes (0 to 65535) or a range such as 1000- or -100",
 				   .max = 65535 },
 	};
@@ -210,7 +213,9 @@ static void flag(struct spec_ctx *c, const struct yaml_node *v, struct spec_mask
 		return;
 	}
 	if (m.value & ~m.mask) {
-		diag_hint(spec_error(c, v, "flags: \"%s\" wants a flag that is not among those after the slash", v->text),
+		diag_hint(spec_error(c, v,
+				     "flags: \"%s\" wants a flag that is not among those after the slash",
+				     v->text),
 			  "the order is value/mask: syn/syn+ack is syn set and ack clear");
 		return;
 	}
@@ -222,7 +227,8 @@ static void flag(struct spec_ctx *c, const struct yaml_node *v, struct spec_mask
 static bool too_many(struct spec_ctx *c, const struct yaml_node *v, const char *key, size_t n)
 {
 	if (n > SPEC_MASKEDS_MAX)
-		spec_error(c, v, "%s: a list of %zu values, at most %d are possible", key, n, SPEC_MASKEDS_MAX);
+		spec_error(c, v, "%s: a list of %zu values, at most %d are possible", key, n,
+			   SPEC_MASKEDS_MAX);
 	return n > SPEC_MASKEDS_MAX;
 }
 
@@ -322,10 +328,12 @@ static void push_type(struct spec_ctx *c, struct spec_ranges *r, uint32_t value)
 }
 
 /* TYPE, TYPE-TYPE, TYPE/CODE or TYPE/CODE-CODE. */
-static bool icmp_numbers(struct spec_ctx *c, const struct yaml_node *v, const char *text, struct spec_range *ret)
+static bool icmp_numbers(struct spec_ctx *c, const struct yaml_node *v, const char *text,
+			 struct spec_range *ret)
 {
 	static const struct spec_range_kind kind = {
-		.key = "icmp", .max = 255,
+		.key = "icmp",
+		.max = 255,
 		.what = "a type such as echo-request, or TYPE, TYPE/CODE (0 to 255 each)",
 	};
 	const char *slash = strchr(text, '/');
@@ -337,7 +345,8 @@ static bool icmp_numbers(struct spec_ctx *c, const struct yaml_node *v, const ch
 		spec_expected(c, v, kind.key, "%s", kind.what);
 		return false;
 	}
-	if (!spec_range_text(c, v, &kind, type, &types) || (slash && !spec_range_text(c, v, &kind, slash + 1, &codes)))
+	if (!spec_range_text(c, v, &kind, type, &types) ||
+	    (slash && !spec_range_text(c, v, &kind, slash + 1, &codes)))
 		return false;
 	if (slash && types.lo != types.hi) {
 		spec_error(c, v, "icmp: a code belongs to one type, not to the range \"%s\"", type);
@@ -347,8 +356,8 @@ static bool icmp_numbers(struct spec_ctx *c, const struct yaml_node *v, const ch
 	return true;
 }
 
-static void icmp_item(struct spec_ctx *c, const struct yaml_node *v, unsigned int families, struct spec_ranges *v4,
-		      struct spec_ranges *v6)
+static void icmp_item(struct spec_ctx *c, const struct yaml_node *v, unsigned int families,
+		      struct spec_ranges *v4, struct spec_ranges *v6)
 {
 	unsigned int named = ICMP_V4 | ICMP_V6;
 	const char *text = v->text, *nearest;
@@ -386,20 +395,24 @@ static void icmp_item(struct spec_ctx *c, const struct yaml_node *v, unsigned in
 		nearest = spec_word_nearest(&spec_icmp_words, text);
 		if (!nearest)
 			nearest = spec_word_nearest(&spec_icmp6_words, text);
-		spec_did_you_mean(spec_expected(c, v, "icmp", "a type such as echo-request, or TYPE, TYPE/CODE"), nearest);
+		spec_did_you_mean(spec_expected(c, v, "icmp",
+						"a type such as echo-request, or TYPE, TYPE/CODE"),
+				  nearest);
 		return;
 	}
 	if (!icmp_numbers(c, v, text, &r))
 		return;
 	if (named == (ICMP_V4 | ICMP_V6)) {
-		diag_hint(spec_error(c, v, "icmp: the number %s means different things in ICMP and in ICMPv6", text),
+		diag_hint(spec_error(c, v, "icmp: the number %s means different things in ICMP and in ICMPv6",
+				     text),
 			  "write icmp/%s or icmpv6/%s, or add `proto: icmp` or `proto: icmpv6`", text, text);
 		return;
 	}
 	spec_range_push(c, named == ICMP_V4 ? v4 : v6, r.lo, r.hi);
 }
 
-static void icmp_list(struct spec_ctx *c, const struct yaml_node *node, unsigned int families, struct spec_rule *rule)
+static void icmp_list(struct spec_ctx *c, const struct yaml_node *node, unsigned int families,
+		      struct spec_rule *rule)
 {
 	const struct yaml_node *const *items;
 	size_t n;
@@ -415,7 +428,7 @@ static void icmp_list(struct spec_ctx *c, const struct yaml_node *node, unsigned
 static void settle_icmp(struct spec_ctx *c, struct rule_reader *rr)
 {
 	const struct yaml_node *yes = rr->half[0].icmp, *no = rr->half[1].icmp, *place = yes ? yes : no;
-	struct spec_rule *rule = &rr->half[0].rule, *not = &rr->half[1].rule;
+	struct spec_rule *rule = &rr->half[0].rule, *no_rule = &rr->half[1].rule;
 	unsigned int families = icmp_families(rule);
 	size_t errors = c->diags->n_errors;
 
@@ -434,9 +447,9 @@ static void settle_icmp(struct spec_ctx *c, struct rule_reader *rr)
 			spec_range_push(c, &rule->icmp6, 0, 0xffff);
 	}
 	if (no) {
-		icmp_list(c, no, families, not);
-		spec_ranges_subtract(c, &rule->icmp, &not->icmp);
-		spec_ranges_subtract(c, &rule->icmp6, &not->icmp6);
+		icmp_list(c, no, families, no_rule);
+		spec_ranges_subtract(c, &rule->icmp, &no_rule->icmp);
+		spec_ranges_subtract(c, &rule->icmp6, &no_rule->icmp6);
 	}
 	rule->icmp.set = rule->icmp.n > 0;
 	rule->icmp6.set = rule->icmp6.n > 0;
@@ -448,7 +461,8 @@ static void settle_icmp(struct spec_ctx *c, struct rule_reader *rr)
 
 static void parse_not(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key);
 
-static void parse_rule_name(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_rule_name(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			    const struct spec_key *key)
 {
 	struct rule_reader *rr = dst;
 
@@ -456,7 +470,8 @@ static void parse_rule_name(struct spec_ctx *c, const struct yaml_node *v, void 
 		rr->name = spec_strdup(c, v->text);
 }
 
-static void parse_rule_class(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void parse_rule_class(struct spec_ctx *c, const struct yaml_node *v, void *dst,
+			     const struct spec_key *key)
 {
 	struct rule_reader *rr = dst;
 	struct diag *g;
@@ -470,6 +485,7 @@ static void parse_rule_class(struct spec_ctx *c, const struct yaml_node *v, void
 }
 
 /* The match keys come first: they are the table of `not:` too. */
+/* clang-format off */
 #define MATCH_KEYS                                                                                  \
 	{ .name = "remote", .parse = parse_address, .arg = SPEC_REMOTE },                           \
 	{ .name = "local", .parse = parse_address, .arg = SPEC_LOCAL },                             \
@@ -490,8 +506,20 @@ static void parse_rule_class(struct spec_ctx *c, const struct yaml_node *v, void
 	{ .name = "mark", .parse = parse_mark },                                                    \
 	{ .name = "cgroup", .later = "the control group of the sender" },                           \
 	{ .name = "flow", .later = "properties of the flow" }
+/* clang-format on */
 
-enum { MATCH_RELATIVE_END = 4, MATCH_ABSOLUTE_END = 8, MATCH_KEYS_N = 19 };
+/* Rows of the table. */
+enum { MATCH_RELATIVE_END = 4, MATCH_ABSOLUTE_END = 8, MATCH_FLAGS = 10, MATCH_KEYS_N = 19 };
+
+static unsigned int addr_row(unsigned int i)
+{
+	return i < SPEC_SRC ? i : i + 2;
+}
+
+static unsigned int port_row(unsigned int i)
+{
+	return i < SPEC_SPORT ? i + 2 : i + 4;
+}
 
 static const char beside_not[] = "it stands beside `not`";
 static const struct spec_key not_keys[] = {
@@ -515,7 +543,9 @@ static void note_keys(struct half *h, const struct yaml_pair *const *seen)
 {
 	for (int k = 0; k < MATCH_KEYS_N; k++) {
 		const struct yaml_node *key = seen[k] ? seen[k]->key : NULL;
-		int group = k < MATCH_RELATIVE_END ? GROUP_RELATIVE : k < MATCH_ABSOLUTE_END ? GROUP_ABSOLUTE : 0;
+		int group = k < MATCH_RELATIVE_END ? GROUP_RELATIVE :
+			    k < MATCH_ABSOLUTE_END ? GROUP_ABSOLUTE :
+						     0;
 
 		if (!key)
 			continue;
@@ -542,18 +572,18 @@ static void parse_not(struct spec_ctx *c, const struct yaml_node *v, void *dst, 
 static void nothing_left(struct spec_ctx *c, const struct rule_reader *rr, const char *key)
 {
 	if (!c->oom)
-		spec_error(c, rr->not, "%s: the rule matches nothing: `not` leaves no value over", key);
+		spec_error(c, rr->excluded, "%s: the rule matches nothing: `not` leaves no value over", key);
 }
 
-#define MOVE_NEGATED(yes, no)        \
-	do {                         \
-		*(yes) = *(no);      \
-		(yes)->neg = true;   \
+#define MOVE_NEGATED(yes, no)                 \
+	do {                                  \
+		*(yes) = *(no);               \
+		(yes)->neg = true;            \
 		memset(no, 0, sizeof(*(no))); \
 	} while (0)
 
-static void settle_ranges(struct spec_ctx *c, const struct rule_reader *rr, const char *key, struct spec_ranges *yes,
-			  struct spec_ranges *no)
+static void settle_ranges(struct spec_ctx *c, const struct rule_reader *rr, const char *key,
+			  struct spec_ranges *yes, struct spec_ranges *no)
 {
 	if (!no->set || !no->n)
 		return;
@@ -568,8 +598,8 @@ static void settle_ranges(struct spec_ctx *c, const struct rule_reader *rr, cons
 		nothing_left(c, rr, key);
 }
 
-static void settle_maskeds(struct spec_ctx *c, const struct rule_reader *rr, const char *key, struct spec_maskeds *yes,
-			   struct spec_maskeds *no)
+static void settle_maskeds(struct spec_ctx *c, const struct rule_reader *rr, const char *key,
+			   struct spec_maskeds *yes, struct spec_maskeds *no)
 {
 	if (!no->set || !no->n)
 		return;
@@ -580,7 +610,8 @@ static void settle_maskeds(struct spec_ctx *c, const struct rule_reader *rr, con
 	if (!yes->n)
 		return;
 	if (!spec_maskeds_subtract(c, yes, no))
-		spec_error(c, rr->not, "%s: more than %d values are left after the exceptions", key, SPEC_MASKEDS_MAX);
+		spec_error(c, rr->excluded, "%s: more than %d values are left after the exceptions", key,
+			   SPEC_MASKEDS_MAX);
 	else if (!yes->n)
 		nothing_left(c, rr, key);
 }
@@ -589,18 +620,20 @@ static void settle(struct spec_ctx *c, struct rule_reader *rr)
 {
 	struct spec_rule *yes = &rr->half[0].rule, *no = &rr->half[1].rule;
 
-	for (int i = 0; i < SPEC_ADDR_MAX; i++) {
+	for (unsigned int i = 0; i < SPEC_ADDR_MAX; i++) {
 		struct spec_addrs *a = &yes->addr[i], *b = &no->addr[i];
 
 		if (!b->set || (!b->n_prefixes && !b->n_sets))
 			continue;
 		if (!a->set)
 			MOVE_NEGATED(a, b);
-		else if ((a->n_prefixes || a->n_sets) && spec_addrs_subtract(c, rr->not, a, b) && !a->n_prefixes)
-			nothing_left(c, rr, rule_keys[i < SPEC_SRC ? i : i + 2].name);
+		else if ((a->n_prefixes || a->n_sets) && spec_addrs_subtract(c, rr->excluded, a, b) &&
+			 !a->n_prefixes)
+			nothing_left(c, rr, rule_keys[addr_row(i)].name);
 	}
 	for (unsigned int i = 0; i < SPEC_PORT_MAX; i++)
-		settle_ranges(c, rr, rule_keys[i < SPEC_SPORT ? i + 2 : i + 4].name, &yes->port[i], &no->port[i]);
+		settle_ranges(c, rr, rule_keys[port_row(i)].name, &yes->port[i],
+			      &no->port[i]);
 	settle_ranges(c, rr, "proto", &yes->proto, &no->proto);
 	settle_ranges(c, rr, "dscp", &yes->dscp, &no->dscp);
 	settle_ranges(c, rr, "vlan", &yes->vlan, &no->vlan);
@@ -637,7 +670,8 @@ static bool proto_possible(const struct spec_ranges *proto, const uint8_t *wante
 }
 
 /* Keys that cannot go together. */
-static void check_together(struct spec_ctx *c, const struct rule_reader *rr, const struct yaml_pair *const *seen)
+static void check_together(struct spec_ctx *c, const struct rule_reader *rr,
+			   const struct yaml_pair *const *seen)
 {
 	static const uint8_t with_ports[] = { PROTO_TCP, 17, 132 }, tcp[] = { PROTO_TCP };
 	const struct spec_rule *rule = &rr->half[0].rule;
@@ -650,20 +684,25 @@ static void check_together(struct spec_ctx *c, const struct rule_reader *rr, con
 			absolute = rr->half[h].group[GROUP_ABSOLUTE];
 	}
 	if (relative && absolute)
-		diag_hint(spec_error(c, absolute, "`%s` and `%s` cannot be in one rule: one turns round with the direction, the other does not",
-				     relative->text, absolute->text),
-			  "use remote, local, port, local-port, or src, dst, sport, dport");
-	for (int i = 0; i < SPEC_PORT_MAX; i++)
+		diag_hint(
+			spec_error(
+				c, absolute,
+				"`%s` and `%s` cannot be in one rule: one turns round with the direction, the other does not",
+				relative->text, absolute->text),
+			"use remote, local, port, local-port, or src, dst, sport, dport");
+	for (unsigned int i = 0; i < SPEC_PORT_MAX; i++)
 		if (rule->port[i].set && !proto_possible(&rule->proto, with_ports, sizeof(with_ports))) {
-			const struct yaml_pair *p = seen[i < SPEC_SPORT ? i + 2 : i + 4];
+			const struct yaml_pair *p = seen[port_row(i)];
 
-			spec_error(c, p ? p->key : rr->not, "the rule's `proto` has no ports: only tcp, udp and sctp do");
+			spec_error(c, p ? p->key : rr->excluded,
+				   "the rule's `proto` has no ports: only tcp, udp and sctp do");
 			break;
 		}
 	if (rule->flags.set && !proto_possible(&rule->proto, tcp, sizeof(tcp)))
-		spec_error(c, seen[10] ? seen[10]->key : rr->not, "flags: the rule's `proto` excludes tcp");
+		spec_error(c, seen[MATCH_FLAGS] ? seen[MATCH_FLAGS]->key : rr->excluded, "flags: the rule's `proto` excludes tcp");
 	if ((rule->icmp.set || rule->icmp6.set) && rule->flags.set)
-		spec_error(c, seen[10] ? seen[10]->key : rr->not, "`flags` are of TCP and `icmp` is not: the rule matches nothing");
+		spec_error(c, seen[MATCH_FLAGS] ? seen[MATCH_FLAGS]->key : rr->excluded,
+			   "`flags` are of TCP and `icmp` is not: the rule matches nothing");
 }
 
 /* Read one rule. Returns its first match key, or NULL for a catch-all. */
@@ -683,13 +722,14 @@ static const struct yaml_node *read_rule(struct spec_ctx *c, const struct yaml_n
 	}
 	spec_map(c, v, "a rule", rule_keys, ARRAY_SIZE(rule_keys), &rr, seen);
 	note_keys(&rr.half[0], seen);
-	rr.not = seen[KEY_NOT] ? seen[KEY_NOT]->key : NULL;
+	rr.excluded = seen[KEY_NOT] ? seen[KEY_NOT]->key : NULL;
 	if (!seen[KEY_CLASS])
-		diag_hint(spec_error(c, v, "the rule lacks `class`"), "class: keep changes nothing, class: drop drops");
+		diag_hint(spec_error(c, v, "the rule lacks `class`"),
+			  "class: keep changes nothing, class: drop drops");
 	settle(c, &rr);
 	if (errors == c->diags->n_errors)
 		check_together(c, &rr, seen);
-	first = rr.half[0].first ? rr.half[0].first : rr.not;
+	first = rr.half[0].first ? rr.half[0].first : rr.excluded ;
 	/* Something wrong may have been meant as a match key. */
 	if (!first && errors != c->diags->n_errors)
 		first = v;
@@ -720,8 +760,8 @@ static void check_rule_name(struct spec_ctx *c, struct names *names, const struc
 	if (r < 0)
 		c->oom = true;
 	if (r == 1)
-		spec_error(c, yaml_map_get(v, "name"), "rule name \"%s\" is given twice: first at line %u", rs->rules[i].name,
-			   rs->rules[old].loc.line);
+		spec_error(c, yaml_map_get(v, "name"), "rule name \"%s\" is given twice: first at line %u",
+			   rs->rules[i].name, rs->rules[old].loc.line);
 }
 
 static void parse_ruleset(struct spec_ctx *c, const struct yaml_node *key, const struct yaml_node *v)
@@ -752,8 +792,11 @@ static void parse_ruleset(struct spec_ctx *c, const struct yaml_node *key, const
 		if (!spec_grow(c, &rs->rules, rs->n_rules, sizeof(*rs->rules)))
 			break;
 		if (catch_all && !told) {
-			spec_error(c, v->items[i], "this rule is never reached: the rule at line %u has no match keys and takes "
-				   "everything", catch_all->line);
+			spec_error(
+				c, v->items[i],
+				"this rule is never reached: the rule at line %u has no match keys and takes "
+				"everything",
+				catch_all->line);
 			told = true;
 		}
 		if (!read_rule(c, v->items[i], &rs->rules[rs->n_rules]) && !catch_all)

@@ -159,7 +159,9 @@ void spec_parse_sets(struct spec_ctx *c, const struct yaml_node *map)
 		if (!spec_name_ok(c, key, "set"))
 			continue;
 		if (!isalpha((unsigned char)key->text[0])) {
-			spec_error(c, key, "set name \"%s\" must start with a letter, to tell it from an address", key->text);
+			spec_error(c, key,
+				   "set name \"%s\" must start with a letter, to tell it from an address",
+				   key->text);
 			continue;
 		}
 		if (!spec_grow(c, &c->spec->sets, c->spec->n_sets, sizeof(*set)))

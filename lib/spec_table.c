@@ -41,7 +41,8 @@ static const char *trap_hint(const struct yaml_node *node)
 	return NULL;
 }
 
-struct diag *spec_expected(struct spec_ctx *c, const struct yaml_node *node, const char *key, const char *fmt, ...)
+struct diag *spec_expected(struct spec_ctx *c, const struct yaml_node *node, const char *key, const char *fmt,
+			   ...)
 {
 	_cleanup_free_ char *text = NULL;
 	char found[YAML_DESCRIBE_MAX];
@@ -114,12 +115,14 @@ static void unknown_key(struct spec_ctx *c, const struct yaml_node *key, const c
 	list[0] = 0;
 	for (size_t i = 0; i < n_keys; i++)
 		if (!keys[i].later && !keys[i].misplaced && len < sizeof(list) - 40)
-			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", keys[i].name);
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "",
+						keys[i].name);
 	if (nearest) {
 		g = spec_error(c, key, "unknown key %s in %s", yaml_node_describe(key, found), what);
 		spec_did_you_mean(g, nearest);
 	} else {
-		spec_error(c, key, "unknown key %s in %s, expected one of: %s", yaml_node_describe(key, found), what, list);
+		spec_error(c, key, "unknown key %s in %s, expected one of: %s",
+			   yaml_node_describe(key, found), what, list);
 	}
 }
 
@@ -144,12 +147,13 @@ bool spec_map(struct spec_ctx *c, const struct yaml_node *map, const char *what,
 			continue;
 		}
 		if (keys[k].later) {
-			spec_error(c, p->key, "not yet: `%s` (%s) is not supported by this version", keys[k].name,
-				   keys[k].later);
+			spec_error(c, p->key, "not yet: `%s` (%s) is not supported by this version",
+				   keys[k].name, keys[k].later);
 			continue;
 		}
 		if (keys[k].misplaced) {
-			spec_error(c, p->key, "`%s` does not belong into %s: %s", keys[k].name, what, keys[k].misplaced);
+			spec_error(c, p->key, "`%s` does not belong into %s: %s", keys[k].name, what,
+				   keys[k].misplaced);
 			continue;
 		}
 		if (seen)
@@ -171,7 +175,8 @@ bool spec_name_ok(struct spec_ctx *c, const struct yaml_node *key, const char *w
 		return false;
 	}
 	for (; *p; p++) {
-		bool alnum = (*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') || *p == '_';
+		bool alnum = (*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') ||
+			     *p == '_';
 
 		if (!alnum && (p == key->text || (*p != '.' && *p != '-')))
 			break;
@@ -195,8 +200,8 @@ bool spec_define(struct spec_ctx *c, struct names *names, const struct yaml_node
 		const struct loc *first = place(c->spec, old);
 
 		if (first->file)
-			spec_error(c, key, "%s \"%s\" is defined twice: first at %s:%u:%u", what, name, first->file,
-				   first->line, first->col);
+			spec_error(c, key, "%s \"%s\" is defined twice: first at %s:%u:%u", what, name,
+				   first->file, first->line, first->col);
 		else
 			spec_error(c, key, "%s \"%s\" is built in and cannot be redefined", what, name);
 	}

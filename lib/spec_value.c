@@ -14,8 +14,8 @@ bool spec_text(struct spec_ctx *c, const struct yaml_node *v, const char *key, c
 	return false;
 }
 
-const struct yaml_node *const *spec_list(struct spec_ctx *c, const struct yaml_node *const *v, const char *key,
-					 size_t *ret_n)
+const struct yaml_node *const *spec_list(struct spec_ctx *c, const struct yaml_node *const *v,
+					 const char *key, size_t *ret_n)
 {
 	const struct yaml_node *node = *v;
 
@@ -49,8 +49,9 @@ const char *spec_number(const char *text, size_t len, uint32_t *ret)
 			return "0x needs digits after it";
 		for (size_t i = 2; i < len; i++) {
 			char ch = text[i];
-			int digit = ch >= '0' && ch <= '9' ? ch - '0' :
-				    (ch | 0x20) >= 'a' && (ch | 0x20) <= 'f' ? (ch | 0x20) - 'a' + 10 : -1;
+			int digit = ch >= '0' && ch <= '9'		     ? ch - '0' :
+				    (ch | 0x20) >= 'a' && (ch | 0x20) <= 'f' ? (ch | 0x20) - 'a' + 10 :
+									       -1;
 
 			if (digit < 0)
 				return "after 0x only hexadecimal digits can follow";
@@ -133,8 +134,8 @@ bool spec_bool(struct spec_ctx *c, const struct yaml_node *v, const char *key, b
 	return false;
 }
 
-bool spec_enum(struct spec_ctx *c, const struct yaml_node *v, const char *key, const char *const *words, size_t n,
-	       unsigned int *ret)
+bool spec_enum(struct spec_ctx *c, const struct yaml_node *v, const char *key, const char *const *words,
+	       size_t n, unsigned int *ret)
 {
 	char list[256];
 	size_t len = 0;
@@ -146,7 +147,10 @@ bool spec_enum(struct spec_ctx *c, const struct yaml_node *v, const char *key, c
 		}
 		if (len < sizeof(list))
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
-						!i ? "" : i + 1 == n ? " or " : ", ", words[i]);
+						!i	   ? "" :
+						i + 1 == n ? " or " :
+							     ", ",
+						words[i]);
 	}
 	spec_did_you_mean(spec_expected(c, v, key, "%s", list),
 			  v->kind == YAML_TEXT ? diag_nearest(v->text, words, n) : NULL);
@@ -172,8 +176,8 @@ bool spec_masked(struct spec_ctx *c, const struct yaml_node *v, const char *key,
 		return false;
 	}
 	if (m.value & ~m.mask) {
-		diag_hint(spec_error(c, v, "%s: the value 0x%x has bits that are not in the mask 0x%x", key, m.value,
-				     m.mask),
+		diag_hint(spec_error(c, v, "%s: the value 0x%x has bits that are not in the mask 0x%x", key,
+				     m.value, m.mask),
 			  "the order is value/mask");
 		return false;
 	}
@@ -240,7 +244,8 @@ bool spec_mac(struct spec_ctx *c, const struct yaml_node *v, const char *key, ui
 		return true;
 	}
 	g = spec_expected(c, v, key, "a MAC address such as \"02:00:00:00:00:01\"");
-	if (v->kind == YAML_TEXT && v->n && (!spec_number(v->text, v->n, &number) || all_digits(v->text, v->n)))
+	if (v->kind == YAML_TEXT && v->n &&
+	    (!spec_number(v->text, v->n, &number) || all_digits(v->text, v->n)))
 		diag_hint(g, "quote it: some YAML tools take digits and colons for a number in base 60");
 	else if (v->kind == YAML_TEXT && strpbrk(v->text, "-.:"))
 		diag_hint(g, "write six pairs of digits with colons between them");
@@ -250,7 +255,8 @@ bool spec_mac(struct spec_ctx *c, const struct yaml_node *v, const char *key, ui
 /* --- prefixes -------------------------------------------------------------------------------------- */
 
 /* Dotted quad, strictly four decimal numbers; returns the number of octets read and where it stopped. */
-static unsigned int parse_ipv4(const char *p, const char *end, uint8_t out[4], const char **ret_end, bool *ret_octal)
+static unsigned int parse_ipv4(const char *p, const char *end, uint8_t out[4], const char **ret_end,
+			       bool *ret_octal)
 {
 	unsigned int n = 0;
 
@@ -315,9 +321,10 @@ static const char *finish_prefix(struct spec_prefix *p, const char *slash, const
 			uint8_t mask[4];
 			bool octal = false;
 
-			if (max == 32 && parse_ipv4(slash + 1, end, mask, &stop, &octal) == 4 && stop == end &&
-			    netmask_length(mask) >= 0)
-				snprintf(hint, SPEC_HINT_MAX, "write the netmask as a length: /%d", netmask_length(mask));
+			if (max == 32 && parse_ipv4(slash + 1, end, mask, &stop, &octal) == 4 &&
+			    stop == end && netmask_length(mask) >= 0)
+				snprintf(hint, SPEC_HINT_MAX, "write the netmask as a length: /%d",
+					 netmask_length(mask));
 			else
 				snprintf(hint, SPEC_HINT_MAX, "the length after / goes from 0 to %u", max);
 			return expected_prefix;
@@ -341,7 +348,8 @@ static const char *parse_prefix6(const char *text, size_t len, const char *slash
 	char copy[INET6_ADDRSTRLEN];
 
 	if (memchr(text, '%', n)) {
-		snprintf(hint, SPEC_HINT_MAX, "addresses have no %%device here: rules belong to an interface already");
+		snprintf(hint, SPEC_HINT_MAX,
+			 "addresses have no %%device here: rules belong to an interface already");
 		return expected_prefix;
 	}
 	if (n >= 2 && text[0] == '[')
@@ -385,11 +393,12 @@ const char *spec_prefix(const char *text, size_t len, struct spec_prefix *ret, c
 
 			wrong = expected_prefix;
 			if (octal)
-				snprintf(hint, SPEC_HINT_MAX, "leading zeros mean octal to some: write the octets without");
+				snprintf(hint, SPEC_HINT_MAX,
+					 "leading zeros mean octal to some: write the octets without");
 			else if (octets && octets < 4 && stop == addr_end && slash &&
 				 !spec_number(slash + 1, (size_t)(end - slash - 1), &bits) && bits <= 32)
-				snprintf(hint, SPEC_HINT_MAX, "write all four octets: %u.%u.%u.%u/%u", p.addr[0],
-					 p.addr[1], p.addr[2], p.addr[3], bits);
+				snprintf(hint, SPEC_HINT_MAX, "write all four octets: %u.%u.%u.%u/%u",
+					 p.addr[0], p.addr[1], p.addr[2], p.addr[3], bits);
 			else if (octets == 4 && stop < addr_end && *stop == '-')
 				snprintf(hint, SPEC_HINT_MAX, "address ranges are written as prefixes");
 			else if (len && text[0] == '!')

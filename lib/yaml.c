@@ -48,7 +48,7 @@ struct build {
 	struct anchor *anchors;
 	size_t n_anchors, cap_anchors;
 	struct names anchor_names; /* name → the latest of that name */
-	size_t weight; /* of everything so far, aliases written out */
+	size_t weight;		   /* of everything so far, aliases written out */
 };
 
 static void *tree_alloc(struct yaml_tree *t, size_t size)
@@ -348,8 +348,8 @@ static void refuse_twice(struct build *b, const struct yaml_node *key, const str
 	struct loc loc = node_loc(b, key);
 	char buf[YAML_DESCRIBE_MAX];
 
-	diag_error(b->diags, &loc, "key %s is given twice: first at %u:%u", yaml_node_describe(key, buf), first->line,
-		   first->col);
+	diag_error(b->diags, &loc, "key %s is given twice: first at %u:%u", yaml_node_describe(key, buf),
+		   first->line, first->col);
 }
 
 /* Report keys given twice and keep only the first of each. */
@@ -420,8 +420,9 @@ static int build_alias(struct build *b, const yaml_event_t *e)
 	int i = names_find(&b->anchor_names, name);
 
 	if (i < 0) {
-		diag_hint(diag_error(b->diags, &loc, "\"*%.40s\" is a YAML alias, and no anchor &%.40s comes before it",
-				     name, name),
+		diag_hint(diag_error(b->diags, &loc,
+				     "\"*%.40s\" is a YAML alias, and no anchor &%.40s comes before it", name,
+				     name),
 			  "text that starts with * must be quoted: \"*%.40s\"", name);
 		return -EINVAL;
 	}
@@ -444,24 +445,22 @@ static int build_event(struct build *b, const yaml_event_t *e)
 	switch (e->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		if (b->n_pending) {
-			diag_hint(diag_error(b->diags, &loc, "a second document starts here, expected one per file"),
+			diag_hint(diag_error(b->diags, &loc,
+					     "a second document starts here, expected one per file"),
 				  "put it into a file of its own");
 			return -EINVAL;
 		}
 		return 0;
-	case YAML_SCALAR_EVENT:
-		return build_scalar(b, e);
+	case YAML_SCALAR_EVENT: return build_scalar(b, e);
 	case YAML_SEQUENCE_START_EVENT:
-		return build_begin(b, e, YAML_LIST, e->data.sequence_start.tag, e->data.sequence_start.anchor);
+		return build_begin(b, e, YAML_LIST, e->data.sequence_start.tag,
+				   e->data.sequence_start.anchor);
 	case YAML_MAPPING_START_EVENT:
 		return build_begin(b, e, YAML_MAP, e->data.mapping_start.tag, e->data.mapping_start.anchor);
 	case YAML_SEQUENCE_END_EVENT:
-	case YAML_MAPPING_END_EVENT:
-		return build_end(b);
-	case YAML_ALIAS_EVENT:
-		return build_alias(b, e);
-	default:
-		return 0;
+	case YAML_MAPPING_END_EVENT: return build_end(b);
+	case YAML_ALIAS_EVENT: return build_alias(b, e);
+	default: return 0;
 	}
 }
 
@@ -494,26 +493,35 @@ static void report_syntax(struct build *b, const yaml_parser_t *p)
 	if (p->error == YAML_READER_ERROR) {
 		diag_error(b->diags, &loc, "not YAML: %s", problem);
 	} else if (strstr(problem, "cannot start any token") && at == '\t') {
-		diag_hint(diag_error(b->diags, &loc, "a tab where indentation is expected"), "indent with spaces");
+		diag_hint(diag_error(b->diags, &loc, "a tab where indentation is expected"),
+			  "indent with spaces");
 	} else if (strstr(problem, "cannot start any token")) {
 		diag_hint(diag_error(b->diags, &loc, "a value cannot start with %c", at), "quote it");
 	} else if (strstr(context, "scanning an alias") || strstr(context, "scanning an anchor")) {
 		loc = mark_loc(b, &p->context_mark);
 		at = text_at(b, p->context_mark.line, p->context_mark.column);
-		diag_hint(diag_error(b->diags, &loc, "a bare %c starts a YAML %s", at, at == '&' ? "anchor" : "alias"),
+		diag_hint(diag_error(b->diags, &loc, "a bare %c starts a YAML %s", at,
+				     at == '&' ? "anchor" : "alias"),
 			  "text that starts with %c must be quoted, as in \"*.example.net\" or \"eth*\"", at);
 	} else {
 		g = diag_error(b->diags, &loc, "not YAML: %s%s%s", context, *context ? ": " : "", problem);
 		if (strstr(problem, "unexpected ':'"))
-			diag_hint(g, "inside [ ] and { } quote addresses and text that contain a colon: [\"2001:db8::\", \"::1\"]");
-		else if (strstr(problem, "mapping values are not allowed") || strstr(context, "scanning a simple key"))
+			diag_hint(
+				g,
+				"inside [ ] and { } quote addresses and text that contain a colon: [\"2001:db8::\", \"::1\"]");
+		else if (strstr(problem, "mapping values are not allowed") ||
+			 strstr(context, "scanning a simple key"))
 			diag_hint(g, "check the indentation, and quote text that contains a colon");
 		else if (strstr(context, "flow"))
-			diag_hint(g, "check commas and brackets, and quote addresses and text that contain a colon");
+			diag_hint(
+				g,
+				"check commas and brackets, and quote addresses and text that contain a colon");
 		else if (strstr(context, "block"))
 			diag_hint(g, "check the indentation");
 		else if (strstr(context, "tag"))
-			diag_hint(g, "to negate, write `not: { key: value }`; text that starts with ! must be quoted");
+			diag_hint(
+				g,
+				"to negate, write `not: { key: value }`; text that starts with ! must be quoted");
 	}
 }
 
@@ -546,7 +554,7 @@ static int build_run(struct build *b)
 }
 
 int yaml_tree_parse(const char *text, size_t len, const char *file, struct tcctl_diags *diags,
-	       struct yaml_tree **ret_tree)
+		    struct yaml_tree **ret_tree)
 {
 	struct build b = { .diags = diags, .file = diags_file(diags, file), .text = text, .len = len };
 	struct loc loc = { .file = b.file };
@@ -554,8 +562,8 @@ int yaml_tree_parse(const char *text, size_t len, const char *file, struct tcctl
 	int r;
 
 	if (len > YAML_BYTES_MAX) {
-		diag_hint(diag_error(diags, &loc, "the file is %zu MB long, at most %lu MB are read", len >> 20,
-				     YAML_BYTES_MAX >> 20),
+		diag_hint(diag_error(diags, &loc, "the file is %zu MB long, at most %lu MB are read",
+				     len >> 20, YAML_BYTES_MAX >> 20),
 			  "large address lists belong in a set's `file`");
 		return -EINVAL;
 	}
@@ -565,8 +573,7 @@ int yaml_tree_parse(const char *text, size_t len, const char *file, struct tcctl
 	}
 	bad = yaml_bad_text(b.text, b.len, &loc.line, &loc.col);
 	if (bad) {
-		diag_hint(diag_error(diags, &loc, "%s, expected UTF-8 text", bad),
-			  "is this a text file?");
+		diag_hint(diag_error(diags, &loc, "%s, expected UTF-8 text", bad), "is this a text file?");
 		return -EINVAL;
 	}
 	b.tree = calloc(1, sizeof(*b.tree));

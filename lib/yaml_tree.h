@@ -31,11 +31,11 @@ struct yaml_pair {
 /* An alias is the node it stands for, so its place is that of the anchor. */
 struct yaml_node {
 	enum yaml_kind kind : 8;
-	bool quoted : 1; /* text was in quotes or a block: `""` is not "no value" */
-	bool reported : 1; /* an error about it was added: say no more */
+	bool quoted : 1;	/* text was in quotes or a block: `""` is not "no value" */
+	bool reported : 1;	/* an error about it was added: say no more */
 	unsigned int line, col; /* from 1; columns count characters */
-	uint32_t n; /* bytes of text, items of a list, pairs of a map */
-	uint32_t weight; /* nodes below and including this one, aliases written out */
+	uint32_t n;		/* bytes of text, items of a list, pairs of a map */
+	uint32_t weight;	/* nodes below and including this one, aliases written out */
 	union {
 		const char *text; /* zero-terminated, contains no zero byte */
 		const struct yaml_node **items;
@@ -52,7 +52,7 @@ struct yaml_tree;
  * freed with it.
  */
 int yaml_tree_parse(const char *text, size_t len, const char *file, struct tcctl_diags *diags,
-	       struct yaml_tree **ret_tree);
+		    struct yaml_tree **ret_tree);
 const struct yaml_node *yaml_tree_root(const struct yaml_tree *tree);
 void yaml_tree_free(struct yaml_tree *tree);
 

@@ -13,8 +13,9 @@ static void test_format(void)
 	text = diag_format(diag_hint(diag_error(d, &loc, "found %d", 5), "write %s", "six"));
 	test_streq(text, "a.yaml:3:7: error: found 5 (write six)");
 	free(text);
-	text = diag_format(diag_errno(diag_object(diag_device(diag_warning(d, NULL, "cannot attach"), "eth0 ingress"), "clsact"),
-				      -2));
+	text = diag_format(diag_errno(
+		diag_object(diag_device(diag_warning(d, NULL, "cannot attach"), "eth0 ingress"), "clsact"),
+		-2));
 	test_streq(text, "warning: eth0 ingress: clsact: cannot attach: No such file or directory");
 	free(text);
 	loc.line = loc.col = 0;
@@ -31,7 +32,12 @@ static void test_terminal(void)
 	struct tcctl_diags *d = diags_new();
 
 	test_case("control characters are not passed on");
-	test_streq(diag_error(d, NULL, "a\x1b[31m\nb\x7f" "c\xc2\x9b" "d\xc3\xa4")->message, "a?[31m b?c??d\xc3\xa4");
+	test_streq(diag_error(d, NULL,
+			      "a\x1b[31m\nb\x7f"
+			      "c\xc2\x9b"
+			      "d\xc3\xa4")
+			   ->message,
+		   "a?[31m b?c??d\xc3\xa4");
 	test_streq(diag_hint(&d->items[0], "x\ty\x01")->hint, "x y?");
 	diags_free(d);
 }
@@ -53,7 +59,8 @@ static void test_file_names(void)
 static void test_sort(void)
 {
 	struct tcctl_diags *d = diags_new();
-	struct loc a = { .file = "z.yaml", .line = 9, .col = 1 }, b = { .file = "a.yaml", .line = 2, .col = 5 };
+	struct loc a = { .file = "z.yaml", .line = 9, .col = 1 },
+		   b = { .file = "a.yaml", .line = 2, .col = 5 };
 
 	test_case("sorted by place, files as they came");
 	diags_file(d, "z.yaml");
@@ -98,10 +105,19 @@ static void test_nearest(void)
 	static const struct {
 		const char *word, *want;
 	} cases[] = {
-		{ "dspc", "dscp" }, { "DSCP", "dscp" }, { "dscp_if_unset", "dscp-if-unset" }, { "clasid", "classid" },
-		{ "classes", "classid" }, { "marks", "mark" }, { "EFF", "EF" },
+		{ "dspc", "dscp" },
+		{ "DSCP", "dscp" },
+		{ "dscp_if_unset", "dscp-if-unset" },
+		{ "clasid", "classid" },
+		{ "classes", "classid" },
+		{ "marks", "mark" },
+		{ "EFF", "EF" },
 		/* too far */
-		{ "bark-ing", NULL }, { "mode", NULL }, { "x", NULL }, { "", NULL }, { "dscp-unless", NULL },
+		{ "bark-ing", NULL },
+		{ "mode", NULL },
+		{ "x", NULL },
+		{ "", NULL },
+		{ "dscp-unless", NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -92,7 +92,8 @@ static void test_man_page(void)
 	FILE *f, *block = NULL;
 
 	test_case("configurations of tcctl.yaml(5)");
-	snprintf(path, sizeof(path), "%.*s/../../docs/man/tcctl.yaml.5", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__);
+	snprintf(path, sizeof(path), "%.*s/../../docs/man/tcctl.yaml.5",
+		 (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__);
 	f = fopen(path, "r");
 	if (!f) {
 		test_fail("cannot read %s: run from the top of the source tree", path);
@@ -158,21 +159,22 @@ static void test_exact(void)
 	struct spec *spec;
 
 	test_case("exact text");
-	spec = parse("tcctl: 1\nname: edge\n"
-		     "interfaces:\n  eth*: { rules: wan, side: lan, optional: true }\n"
-		     "  up: { match: { altname: uplink, mac: \"02:00:00:00:00:01\" }, rules: wan, egress: none,\n"
-		     "    ingress: { mode: observe, verdict: ok, run: [ { at: proto/47, program: p }, { program: p, after: mark } ] } }\n"
-		     "rules:\n  wan:\n"
-		     "    - { class: voice, port: [8000-8999, 80], proto: [udp, 6], remote: [10.0.0.0/8, office], not: { dscp: [0, 5] }, "
-		     "name: off }\n"
-		     "    - { vlan: [none, 5], length: -100, frag: [first, none], mark: [1, 2/3], mac: 02:00:00:00:00:01,\n"
-		     "        class: no }\n"
-		     "    - { class: drop }\n"
-		     "programs: { p: { program: main, object: '/lib/a \"b\".o' } }\n"
-		     "classes:\n  voice: { classid: 1:10, mark: 16/255, dscp: 46 }\n"
-		     "  no: { tc-index: 1, queue: 0, priority: 6, mark: 7, dscp-if-unset: 3 }\n  1e3: {}\n"
-		     "sets:\n  office: { items: [\"2001:db8::/32\", 198.51.100.7, 192.0.2.0/24, 198.51.100.7/32] }\n"
-		     "  empty: { items: [] }\n");
+	spec = parse(
+		"tcctl: 1\nname: edge\n"
+		"interfaces:\n  eth*: { rules: wan, side: lan, optional: true }\n"
+		"  up: { match: { altname: uplink, mac: \"02:00:00:00:00:01\" }, rules: wan, egress: none,\n"
+		"    ingress: { mode: observe, verdict: ok, run: [ { at: proto/47, program: p }, { program: p, after: mark } ] } }\n"
+		"rules:\n  wan:\n"
+		"    - { class: voice, port: [8000-8999, 80], proto: [udp, 6], remote: [10.0.0.0/8, office], not: { dscp: [0, 5] }, "
+		"name: off }\n"
+		"    - { vlan: [none, 5], length: -100, frag: [first, none], mark: [1, 2/3], mac: 02:00:00:00:00:01,\n"
+		"        class: no }\n"
+		"    - { class: drop }\n"
+		"programs: { p: { program: main, object: '/lib/a \"b\".o' } }\n"
+		"classes:\n  voice: { classid: 1:10, mark: 16/255, dscp: 46 }\n"
+		"  no: { tc-index: 1, queue: 0, priority: 6, mark: 7, dscp-if-unset: 3 }\n  1e3: {}\n"
+		"sets:\n  office: { items: [\"2001:db8::/32\", 198.51.100.7, 192.0.2.0/24, 198.51.100.7/32] }\n"
+		"  empty: { items: [] }\n");
 	if (!spec)
 		return;
 	text = round_trip(spec);
@@ -181,12 +183,15 @@ static void test_exact(void)
 	spec_free(spec);
 
 	test_case("exact ICMP and flags");
-	spec = parse("tcctl: 1\nrules: { r: [ { icmp: [icmp/8, icmp/3/1-3, icmpv6/1-4, icmpv6/5/0], class: keep },\n"
-		     "  { flags: [syn/syn+ack, none/rst], class: keep } ] }\n");
+	spec = parse(
+		"tcctl: 1\nrules: { r: [ { icmp: [icmp/8, icmp/3/1-3, icmpv6/1-4, icmpv6/5/0], class: keep },\n"
+		"  { flags: [syn/syn+ack, none/rst], class: keep } ] }\n");
 	if (!spec)
 		return;
 	text = round_trip(spec);
-	test_ok(strstr(text, "    - { icmp: [\"icmp/3/1-3\", \"icmp/8\", \"icmpv6/1-4\", \"icmpv6/5/0\"], class: keep }\n") != NULL);
+	test_ok(strstr(text,
+		       "    - { icmp: [\"icmp/3/1-3\", \"icmp/8\", \"icmpv6/1-4\", \"icmpv6/5/0\"], class: keep }\n") !=
+		NULL);
 	test_ok(strstr(text, "    - { flags: [syn/syn+ack, none/rst], class: keep }\n") != NULL);
 	free(text);
 	spec_free(spec);
@@ -194,16 +199,20 @@ static void test_exact(void)
 
 static void test_strings(void)
 {
-	struct spec *spec = parse("tcctl: 1\nprograms:\n  p: { program: main, object: \"/a\\\\b\\\"c\\td\\x01\\u0085\\u2028\\uFEFF\\u00e4"
-				  "\\U0001F600 #: {}\" }\n");
+	struct spec *spec = parse(
+		"tcctl: 1\nprograms:\n  p: { program: main, object: \"/a\\\\b\\\"c\\td\\x01\\u0085\\u2028\\uFEFF\\u00e4"
+		"\\U0001F600 #: {}\" }\n");
 	char *text;
 
 	test_case("text that YAML could misread");
 	if (!spec)
 		return;
-	test_streq(spec->programs[0].object, "/a\\b\"c\td\x01\xc2\x85\xe2\x80\xa8\xef\xbb\xbf\xc3\xa4\xf0\x9f\x98\x80 #: {}");
+	test_streq(spec->programs[0].object,
+		   "/a\\b\"c\td\x01\xc2\x85\xe2\x80\xa8\xef\xbb\xbf\xc3\xa4\xf0\x9f\x98\x80 #: {}");
 	text = round_trip(spec);
-	test_ok(strstr(text, "\"/a\\\\b\\\"c\\x09d\\x01\\x85\\u2028\\ufeff\xc3\xa4\xf0\x9f\x98\x80 #: {}\"") != NULL);
+	test_ok(strstr(text,
+		       "\"/a\\\\b\\\"c\\x09d\\x01\\x85\\u2028\\ufeff\xc3\xa4\xf0\x9f\x98\x80 #: {}\"") !=
+		NULL);
 	free(text);
 	spec_free(spec);
 }
@@ -219,7 +228,8 @@ static unsigned int rnd(unsigned int n)
 
 static void random_value(FILE *f, unsigned int key)
 {
-	static const char *const icmp[] = { "echo-request", "icmp/3/4", "icmpv6/133-137", "icmp/0-7", "redirect", "icmp/5/1-200" };
+	static const char *const icmp[] = { "echo-request", "icmp/3/4", "icmpv6/133-137",
+					    "icmp/0-7",	    "redirect", "icmp/5/1-200" };
 	static const char *const flags[] = { "syn", "syn/syn+ack", "none/rst", "fin+psh+urg", "ece/ece+cwr" };
 	static const char *const frag[] = { "any", "first", "later", "none" };
 	unsigned int len = rnd(33), v;
@@ -229,28 +239,16 @@ static void random_value(FILE *f, unsigned int key)
 		v = len ? ((unsigned int)rand_r(&seed) * 2U + rnd(2)) & (UINT32_MAX << (32 - len)) : 0;
 		fprintf(f, "%u.%u.%u.%u/%u", v >> 24, v >> 16 & 255, v >> 8 & 255, v & 255, len);
 		break;
-	case 1:
-		fprintf(f, "\"2001:db8:%x::/%u\"", rnd(65536), 48 + rnd(81));
-		break;
+	case 1: fprintf(f, "\"2001:db8:%x::/%u\"", rnd(65536), 48 + rnd(81)); break;
 	case 2:
 		v = rnd(65536);
 		fprintf(f, rnd(2) ? "%u" : "%u-", v);
 		break;
-	case 3:
-		fprintf(f, "%u", rnd(256));
-		break;
-	case 4:
-		fprintf(f, "%u", rnd(64));
-		break;
-	case 5:
-		fprintf(f, "%s", icmp[rnd(6)]);
-		break;
-	case 6:
-		fprintf(f, "%s", flags[rnd(5)]);
-		break;
-	case 7:
-		fprintf(f, "%s", frag[rnd(4)]);
-		break;
+	case 3: fprintf(f, "%u", rnd(256)); break;
+	case 4: fprintf(f, "%u", rnd(64)); break;
+	case 5: fprintf(f, "%s", icmp[rnd(6)]); break;
+	case 6: fprintf(f, "%s", flags[rnd(5)]); break;
+	case 7: fprintf(f, "%s", frag[rnd(4)]); break;
 	case 8:
 		v = rnd(65536);
 		fprintf(f, "0x%x/0x%x", v & rnd(65536), v ? v : 1);
@@ -261,11 +259,8 @@ static void random_value(FILE *f, unsigned int key)
 		else
 			fprintf(f, "none");
 		break;
-	case 10:
-		fprintf(f, "02:00:00:00:00:%02x", rnd(8));
-		break;
-	default:
-		fprintf(f, "%s", rnd(2) ? "office" : "lab");
+	case 10: fprintf(f, "02:00:00:00:00:%02x", rnd(8)); break;
+	default: fprintf(f, "%s", rnd(2) ? "office" : "lab");
 	}
 }
 
@@ -276,10 +271,10 @@ static void random_keys(FILE *f, bool relative, unsigned int chance)
 		const char *name[2];
 		unsigned int value;
 	} keys[] = {
-		{ { "src", "remote" }, 0 },   { { "dst", "local" }, 11 },      { { "sport", "port" }, 2 },
+		{ { "src", "remote" }, 0 },	  { { "dst", "local" }, 11 },  { { "sport", "port" }, 2 },
 		{ { "dport", "local-port" }, 2 }, { { "proto", "proto" }, 3 }, { { "dscp", "dscp" }, 4 },
-		{ { "icmp", "icmp" }, 5 },    { { "flags", "flags" }, 6 },     { { "frag", "frag" }, 7 },
-		{ { "mark", "mark" }, 8 },    { { "vlan", "vlan" }, 9 },       { { "mac", "mac" }, 10 },
+		{ { "icmp", "icmp" }, 5 },	  { { "flags", "flags" }, 6 }, { { "frag", "frag" }, 7 },
+		{ { "mark", "mark" }, 8 },	  { { "vlan", "vlan" }, 9 },   { { "mac", "mac" }, 10 },
 		{ { "length", "length" }, 2 },
 	};
 
@@ -311,7 +306,8 @@ static void test_random(void)
 		size_t len;
 		FILE *f = open_memstream(&text, &len);
 
-		fprintf(f, "tcctl: 1\nsets: { office: { items: [192.0.2.0/24] }, lab: { items: [] } }\nrules: { r: [ { ");
+		fprintf(f,
+			"tcctl: 1\nsets: { office: { items: [192.0.2.0/24] }, lab: { items: [] } }\nrules: { r: [ { ");
 		random_keys(f, relative, 25);
 		if (rnd(2)) {
 			fprintf(f, "not: { dscp: 63, ");
@@ -347,8 +343,9 @@ static void test_large(void)
 		fprintf(f, "      - %u.%u.%u.0/24\n", 1 + i % 200, i / 200 % 250, i / 50000);
 	fprintf(f, "rules:\n  r:\n");
 	for (unsigned int i = 0; i < 100000; i++)
-		fprintf(f, "    - { remote: s, local: 10.%u.%u.%u, proto: udp, port: [%u, 80-90], class: keep }\n", i >> 16, i >> 8 & 255,
-			i & 255, 100 + i % 60000);
+		fprintf(f,
+			"    - { remote: s, local: 10.%u.%u.%u, proto: udp, port: [%u, 80-90], class: keep }\n",
+			i >> 16, i >> 8 & 255, i & 255, 100 + i % 60000);
 	fclose(f);
 	spec = parse(text);
 	free(text);

@@ -36,11 +36,13 @@ static const struct spec_rule *rule(const char *text)
 {
 	char yaml[1024];
 
-	snprintf(yaml, sizeof(yaml),
-		 "tcctl: 1\n"
-		 "sets: { office: { items: [192.0.2.0/24, \"2001:db8::/32\"] }, lab: { items: [198.51.100.0/24] } }\n"
-		 "classes: { voice: {} }\n"
-		 "rules: { r: [ { %s, class: voice } ] }\n", text);
+	snprintf(
+		yaml, sizeof(yaml),
+		"tcctl: 1\n"
+		"sets: { office: { items: [192.0.2.0/24, \"2001:db8::/32\"] }, lab: { items: [198.51.100.0/24] } }\n"
+		"classes: { voice: {} }\n"
+		"rules: { r: [ { %s, class: voice } ] }\n",
+		text);
 	return parse(yaml) ? &spec->rulesets[0].rules[0] : NULL;
 }
 
@@ -120,7 +122,8 @@ static void test_addresses(void)
 	const struct spec_addrs *a;
 
 	test_case("addresses and sets");
-	r = rule("remote: [lab, 10.0.0.1, office, 10.0.0.0/8, \"fe80::1\", 10.0.0.1, office], local: \"::/0\"");
+	r = rule(
+		"remote: [lab, 10.0.0.1, office, 10.0.0.0/8, \"fe80::1\", 10.0.0.1, office], local: \"::/0\"");
 	if (r) {
 		a = &r->addr[SPEC_REMOTE];
 		test_ok(a->set && !a->neg);
@@ -152,7 +155,8 @@ static void test_addresses(void)
 		test_eq(r->addr[SPEC_REMOTE].n_prefixes, 1);
 	}
 	test_case("an address and an exception");
-	r = rule("remote: [10.0.0.0/8, office], not: { remote: [10.128.0.0/9, 10.0.0.0/10, \"2001:db8::/32\"] }");
+	r = rule(
+		"remote: [10.0.0.0/8, office], not: { remote: [10.128.0.0/9, 10.0.0.0/10, \"2001:db8::/32\"] }");
 	if (r) {
 		a = &r->addr[SPEC_REMOTE];
 		test_ok(a->set && !a->neg);
@@ -164,7 +168,8 @@ static void test_addresses(void)
 		test_eq(a->prefixes[1].len, 24);
 	}
 	test_case("an exception inside an exception, overlapping prefixes");
-	r = rule("src: [10.0.0.0/8, 10.1.0.0/16, 10.0.0.0/30], not: { src: [10.0.0.0/9, 10.0.0.0/24, 10.128.0.0/10] }");
+	r = rule(
+		"src: [10.0.0.0/8, 10.1.0.0/16, 10.0.0.0/30], not: { src: [10.0.0.0/9, 10.0.0.0/24, 10.128.0.0/10] }");
 	if (r) {
 		test_eq(r->addr[SPEC_SRC].n_prefixes, 1);
 		test_eq(r->addr[SPEC_SRC].prefixes[0].addr[1], 192);
@@ -216,15 +221,17 @@ static void test_exceptions(void)
 
 		for (int h = 0; h < 2; h++) {
 			char *p = text[h];
-			uint32_t lo = (uint32_t)rand_r(&seed) % 60000, len = 16 + (uint32_t)rand_r(&seed) % 16;
+			uint32_t lo = (uint32_t)rand_r(&seed) % 60000,
+				 len = 16 + (uint32_t)rand_r(&seed) % 16;
 
-			p += sprintf(p, "dport: [%u-%u, %u, %u-%u], ", lo, lo + (uint32_t)rand_r(&seed) % 5000,
-				     (uint32_t)rand_r(&seed) % 65536, lo / 2, lo / 2 + (uint32_t)rand_r(&seed) % 20000);
+			p += sprintf(p, "dport: [%u-%u, %u, %u-%u], ", lo,
+				     lo + (uint32_t)rand_r(&seed) % 5000, (uint32_t)rand_r(&seed) % 65536,
+				     lo / 2, lo / 2 + (uint32_t)rand_r(&seed) % 20000);
 			p += sprintf(p, "mark: [0x%x/0xf0, 0x%x/0x33]", (uint32_t)rand_r(&seed) & 0xf0,
 				     (uint32_t)rand_r(&seed) & 0x33);
-			p += sprintf(p, ", src: [10.0.%u.0/24, 10.0.0.0/%u, 10.0.%u.%u]", (uint32_t)rand_r(&seed) % 4,
-				     h ? len + 4 > 32 ? 32 : len + 4 : len, (uint32_t)rand_r(&seed) % 4,
-				     (uint32_t)rand_r(&seed) % 256);
+			p += sprintf(p, ", src: [10.0.%u.0/24, 10.0.0.0/%u, 10.0.%u.%u]",
+				     (uint32_t)rand_r(&seed) % 4, h ? len + 4 > 32 ? 32 : len + 4 : len,
+				     (uint32_t)rand_r(&seed) % 4, (uint32_t)rand_r(&seed) % 256);
 		}
 		/* The halves alone, then both. */
 		for (int h = 0; h < 2; h++) {
@@ -242,7 +249,8 @@ static void test_exceptions(void)
 		{
 			char yaml[1200];
 
-			snprintf(yaml, sizeof(yaml), "tcctl: 1\nrules: { r: [ { %s, class: keep } ] }\n", both);
+			snprintf(yaml, sizeof(yaml), "tcctl: 1\nrules: { r: [ { %s, class: keep } ] }\n",
+				 both);
 			/* Nothing may be left: that is an error, and fine. */
 			if (!spec_parse(yaml, strlen(yaml), "x.yaml", NULL, diags, &spec))
 				r = &spec->rulesets[0].rules[0];
@@ -251,10 +259,13 @@ static void test_exceptions(void)
 			uint32_t v = (uint32_t)rand_r(&seed), addr = 10U << 24 | (v & 0x7ff);
 			bool port = in_ranges(&half[0].port[SPEC_DPORT], v & 0xffff) &&
 				    !in_ranges(&half[1].port[SPEC_DPORT], v & 0xffff);
-			bool mark = in_maskeds(&half[0].mark, v & 0xff) && !in_maskeds(&half[1].mark, v & 0xff);
-			bool src = in_prefixes(&half[0].addr[SPEC_SRC], addr) && !in_prefixes(&half[1].addr[SPEC_SRC], addr);
+			bool mark = in_maskeds(&half[0].mark, v & 0xff) &&
+				    !in_maskeds(&half[1].mark, v & 0xff);
+			bool src = in_prefixes(&half[0].addr[SPEC_SRC], addr) &&
+				   !in_prefixes(&half[1].addr[SPEC_SRC], addr);
 
-			if (r && (in_ranges(&r->port[SPEC_DPORT], v & 0xffff) != port || in_maskeds(&r->mark, v & 0xff) != mark ||
+			if (r && (in_ranges(&r->port[SPEC_DPORT], v & 0xffff) != port ||
+				  in_maskeds(&r->mark, v & 0xff) != mark ||
 				  in_prefixes(&r->addr[SPEC_SRC], addr) != src)) {
 				test_fail("%s: value 0x%x is wrong", both, v);
 				break;
@@ -280,7 +291,8 @@ static void test_ranges(void)
 		range(&r->port[SPEC_PORT], 4, 65000, 65535);
 	}
 	test_case("each range key");
-	r = rule("proto: [tcp, 17, gre], dscp: [EF, cs1, 10-12], vlan: [none, 10, 4094], length: 1000-, sport: 1, dport: 2");
+	r = rule(
+		"proto: [tcp, 17, gre], dscp: [EF, cs1, 10-12], vlan: [none, 10, 4094], length: 1000-, sport: 1, dport: 2");
 	if (r) {
 		range(&r->proto, 0, 6, 6);
 		range(&r->proto, 1, 17, 17);
@@ -316,10 +328,16 @@ static void test_names(void)
 	static const struct {
 		const char *name;
 		uint8_t number;
-	} dscp[] = { { "DF", 0 }, { "BE", 0 }, { "LE", 1 }, { "EF", 46 }, { "VA", 44 } }, /* RFC 2474, 8622, 3246, 5865 */
-		proto[] = { { "icmp", 1 }, { "igmp", 2 }, { "ipip", 4 }, { "tcp", 6 }, { "udp", 17 }, { "dccp", 33 }, { "ipv6", 41 },
-			    { "gre", 47 }, { "esp", 50 }, { "ah", 51 }, { "icmpv6", 58 }, { "ospf", 89 }, { "pim", 103 },
-			    { "vrrp", 112 }, { "l2tp", 115 }, { "sctp", 132 }, { "udplite", 136 }, { "mpls", 137 } };
+	} dscp[] = { { "DF", 0 },
+		     { "BE", 0 },
+		     { "LE", 1 },
+		     { "EF", 46 },
+		     { "VA", 44 } }, /* RFC 2474, 8622, 3246, 5865 */
+		proto[] = { { "icmp", 1 },	{ "igmp", 2 },	 { "ipip", 4 },	   { "tcp", 6 },
+			    { "udp", 17 },	{ "dccp", 33 },	 { "ipv6", 41 },   { "gre", 47 },
+			    { "esp", 50 },	{ "ah", 51 },	 { "icmpv6", 58 }, { "ospf", 89 },
+			    { "pim", 103 },	{ "vrrp", 112 }, { "l2tp", 115 },  { "sctp", 132 },
+			    { "udplite", 136 }, { "mpls", 137 } };
 	const struct spec_rule *r;
 	char text[64];
 
@@ -368,7 +386,8 @@ static void test_flags(void)
 		test_eq(r->flags.items[3].mask, 0x29);
 	}
 	test_case("fragments, marks, MACs");
-	r = rule("frag: [first, later], mark: [5, 0x10/0xff], mac: [\"02:00:00:00:00:0A\", 11:22:33:44:55:66]");
+	r = rule(
+		"frag: [first, later], mark: [5, 0x10/0xff], mac: [\"02:00:00:00:00:0A\", 11:22:33:44:55:66]");
 	if (r) {
 		test_eq(r->frag, SPEC_FRAG_FIRST | SPEC_FRAG_LATER);
 		test_ok(!r->frag_neg);
@@ -482,10 +501,14 @@ static void test_run(void)
 		enum spec_run_at at;
 		uint32_t slot;
 	} want[] = {
-		{ SPEC_AT_L3, TCCTL_L3_IPV4 },	     { SPEC_AT_L3, TCCTL_L3_OTHER },
-		{ SPEC_AT_L4, TCCTL_L4_GRE },	     { SPEC_AT_L4, TCCTL_L4_UDP },
-		{ SPEC_AT_L4, TCCTL_L4_OTHER },	     { SPEC_AT_UDP_PORT, 2152 },
-		{ SPEC_AFTER_STAGE, TCCTL_STAGE_CLASSIFY }, { SPEC_AFTER_STAGE, TCCTL_STAGE_SHAPE },
+		{ SPEC_AT_L3, TCCTL_L3_IPV4 },
+		{ SPEC_AT_L3, TCCTL_L3_OTHER },
+		{ SPEC_AT_L4, TCCTL_L4_GRE },
+		{ SPEC_AT_L4, TCCTL_L4_UDP },
+		{ SPEC_AT_L4, TCCTL_L4_OTHER },
+		{ SPEC_AT_UDP_PORT, 2152 },
+		{ SPEC_AFTER_STAGE, TCCTL_STAGE_CLASSIFY },
+		{ SPEC_AFTER_STAGE, TCCTL_STAGE_SHAPE },
 	};
 
 	test_case("places to run");
@@ -534,7 +557,8 @@ static void test_run_limits(void)
 	test_streq(diags->items[0].message, "run: more than 3 programs after mark");
 	test_eq(run_many("{ program: p1, at: udp/100%d }", 8), 0);
 	test_eq(run_many("{ program: p1, at: udp/100%d }", 9), -22);
-	test_streq(diags->items[0].message, "run: more than 8 UDP ports besides the well-known ones of tunnels");
+	test_streq(diags->items[0].message,
+		   "run: more than 8 UDP ports besides the well-known ones of tunnels");
 }
 
 int main(void)

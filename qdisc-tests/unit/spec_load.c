@@ -84,8 +84,10 @@ static void said(size_t i, const char *want)
 static void test_merge(void)
 {
 	test_case("two files make one configuration, in any order");
-	put("a.yaml", "tcctl: 1\nname: edge\nrules: { wan: [ { remote: office, class: voice } ] }\ninterfaces: { eth0: { rules: wan } }\n");
-	put("b.yaml", "tcctl: 1\nsets: { office: { items: [10.0.0.0/8] } }\nclasses: { voice: { dscp: EF } }\n");
+	put("a.yaml",
+	    "tcctl: 1\nname: edge\nrules: { wan: [ { remote: office, class: voice } ] }\ninterfaces: { eth0: { rules: wan } }\n");
+	put("b.yaml",
+	    "tcctl: 1\nsets: { office: { items: [10.0.0.0/8] } }\nclasses: { voice: { dscp: EF } }\n");
 	for (int i = 0; i < 2; i++) {
 		test_eq(load(NULL, at(i ? "a.yaml" : "b.yaml"), at(i ? "b.yaml" : "a.yaml")), 0);
 		if (!spec)
@@ -103,8 +105,9 @@ static void test_twice(void)
 	int r;
 
 	test_case("defined twice, both places are named");
-	put("c.yaml", "tcctl: 1\nname: edge\nsets: { office: { items: [] } }\nclasses: { voice: {}, drop: {} }\n"
-		      "rules:\n  wan: []\nprograms: { p: { object: x, program: y } }\ninterfaces:\n  eth0: {}\n");
+	put("c.yaml",
+	    "tcctl: 1\nname: edge\nsets: { office: { items: [] } }\nclasses: { voice: {}, drop: {} }\n"
+	    "rules:\n  wan: []\nprograms: { p: { object: x, program: y } }\ninterfaces:\n  eth0: {}\n");
 	put("d.yaml", "tcctl: 1\nprograms: { p: { object: x, program: y } }\n");
 	done();
 	diags = diags_new();
@@ -153,8 +156,10 @@ static void test_folder(void)
 static void test_sets(void)
 {
 	mkdir(at("sub"), 0755);
-	put("sub/office.txt", "\xef\xbb\xbf# our offices\r\n192.0.2.0/24\r\n\r\n  2001:db8::/32   # Bonn\r\n10.0.0.1");
-	put("sub/x.yaml", "tcctl: 1\nsets: { office: { file: office.txt, items: [10.0.0.0/8, 192.0.2.0/24] } }\n");
+	put("sub/office.txt",
+	    "\xef\xbb\xbf# our offices\r\n192.0.2.0/24\r\n\r\n  2001:db8::/32   # Bonn\r\n10.0.0.1");
+	put("sub/x.yaml",
+	    "tcctl: 1\nsets: { office: { file: office.txt, items: [10.0.0.0/8, 192.0.2.0/24] } }\n");
 	test_case("a set's file is beside the configuration");
 	test_eq(load(NULL, at("sub/x.yaml"), NULL), 0);
 	if (spec) {
@@ -171,8 +176,9 @@ static void test_sets(void)
 	put("sub/office.txt", "10.0.0.0/8\n\t 10.0.0.1/8 # host bits\n\xc3\xa4 10.0.0.1\n");
 	test_eq(load(NULL, at("sub/x.yaml"), NULL), -EINVAL);
 	test_eq(diags->n, 2);
-	said(0, "sub/office.txt:2:3: error: found \"10.0.0.1/8\", expected a prefix without host bits (bits after the first 8 "
-		"are set: did you mean 10.0.0.0/8?)");
+	said(0,
+	     "sub/office.txt:2:3: error: found \"10.0.0.1/8\", expected a prefix without host bits (bits after the first 8 "
+	     "are set: did you mean 10.0.0.0/8?)");
 	test_case("a set's file that is no text");
 	put("sub/office.txt", "10.0.0.0/8\n\x01");
 	test_eq(load(NULL, at("sub/x.yaml"), NULL), -EINVAL);

@@ -102,7 +102,8 @@ static void sweep(const char *name)
 	int want, r;
 
 	test_case(name);
-	snprintf(path, sizeof(path), "%.*s/config/%s", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__, name);
+	snprintf(path, sizeof(path), "%.*s/config/%s", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__,
+		 name);
 	fail_at = 0;
 	want = work(path, &same);
 	test_ok(same);

@@ -47,10 +47,20 @@ static void test_text(void)
 		const char *yaml, *text;
 		bool null;
 	} cases[] = {
-		{ "010", "010", false }, { "yes", "yes", false }, { "1:10", "1:10", false }, { "~", "~", true },
-		{ "null", "null", true }, { "", "", true }, { "\"\"", "", false }, { "'~'", "~", false },
-		{ "\"a\\tb\"", "a\tb", false }, { "2001:db8::1", "2001:db8::1", false }, { "1e3", "1e3", false },
-		{ "a b  # c", "a b", false }, { "|\n  x\n  y\n", "x\ny\n", false }, { "0x10", "0x10", false },
+		{ "010", "010", false },
+		{ "yes", "yes", false },
+		{ "1:10", "1:10", false },
+		{ "~", "~", true },
+		{ "null", "null", true },
+		{ "", "", true },
+		{ "\"\"", "", false },
+		{ "'~'", "~", false },
+		{ "\"a\\tb\"", "a\tb", false },
+		{ "2001:db8::1", "2001:db8::1", false },
+		{ "1e3", "1e3", false },
+		{ "a b  # c", "a b", false },
+		{ "|\n  x\n  y\n", "x\ny\n", false },
+		{ "0x10", "0x10", false },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -93,10 +103,17 @@ static void test_alias(void)
 static void test_describe(void)
 {
 	struct tcctl_diags *d = diags_new();
-	struct yaml_tree *tree = parse("[ [], [1], {}, {a: 1}, ~, abc, \"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
-				       "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\" ]", d);
+	struct yaml_tree *tree = parse(
+		"[ [], [1], {}, {a: 1}, ~, abc, \"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+		"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\" ]",
+		d);
 	static const char *const want[] = {
-		"an empty list", "a list", "an empty map", "a map", "no value", "\"abc\"",
+		"an empty list",
+		"a list",
+		"an empty map",
+		"a map",
+		"no value",
+		"\"abc\"",
 		/* cut between characters */
 		"\"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
 		"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4...\"",
