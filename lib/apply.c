@@ -4,10 +4,36 @@
 #include <string.h>
 
 #include "diag.h"
+#include "neighbours.h"
 #include "record.h"
 #include "session.h"
 #include "tx.h"
 #include "util.h"
+
+/* TCX programs of others run before every filter; one that does not say "next" keeps packets from us. */
+static void warn_of_tcx(const struct session *s)
+{
+	const size_t n = s->want.n_hooks;
+	struct neighbours_hook *hooks = calloc(n + 1, sizeof(*hooks));
+
+	for (size_t i = 0; hooks && i < n; i++)
+		hooks[i] = (struct neighbours_hook){ .ifindex = s->want.hooks[i].ifindex, .dir = s->want.hooks[i].dir };
+	if (hooks)
+		neighbours_tcx(s->t->netns_fd, hooks, n);
+	for (size_t i = 0; hooks && i < n; i++) {
+		const struct nl_tcx *tcx = &hooks[i].tcx;
+
+		if (tcx->n)
+			diag_device(diag_hint(diag_warning(s->diags, NULL,
+							   "%zu TCX program%s of others run%s before ours (first: %s)",
+							   tcx->n, tcx->n == 1 ? "" : "s", tcx->n == 1 ? "s" : "",
+							   tcx->items[0].name[0] ? tcx->items[0].name : "name unknown"),
+					      "packets that they do not pass on are not classified; `tcctl status` lists "
+					      "them"),
+				    "%s %s", s->want.hooks[i].device, model_dir_name(s->want.hooks[i].dir));
+	}
+	neighbours_done(hooks, hooks ? n : 0);
+}
 
 int tcctl_plan(struct tcctl *t, struct tcctl_config *config, struct tcctl_diags *diags, struct tcctl_plan **ret_plan)
 {
@@ -15,8 +41,10 @@ int tcctl_plan(struct tcctl *t, struct tcctl_config *config, struct tcctl_diags 
 	int err;
 
 	err = session_begin(&s, t, config->spec, config->spec->name, false, diags);
-	if (!err)
+	if (!err) {
+		warn_of_tcx(&s);
 		*ret_plan = TAKE_PTR(s.plan);
+	}
 	session_done(&s);
 	return err;
 }
@@ -41,6 +69,7 @@ int tcctl_apply(struct tcctl *t, struct tcctl_config *config, const struct tcctl
 		result.pipelines = s.want.n_pipelines;
 	}
 	if (!err) {
+		warn_of_tcx(&s);
 		result.seconds = tx_now() - start;
 		if (ret_result)
 			err = record_put(ret_result, &result, sizeof(result));

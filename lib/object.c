@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -138,6 +139,14 @@ int object_open(const void *data, size_t len, const char *what, const struct loc
 	return 0;
 }
 
+/* The program that libbpf complained about: "prog 'NAME': BPF program load failed". */
+static bool failed_program(const struct bpflog *log, char name[64])
+{
+	const char *at = log->text ? strstr(log->text, "prog '") : NULL;
+
+	return at && sscanf(at, "prog '%63[^']'", name) == 1;
+}
+
 int object_load(struct bpf_object *obj, const char *what, const struct loc *loc, struct tcctl_diags *diags)
 {
 	struct bpflog log;
@@ -153,12 +162,15 @@ int object_load(struct bpf_object *obj, const char *what, const struct loc *loc,
 		if ((err == -EPERM || err == -EACCES) && !verifier && caps_require(CAPS_LOAD, diags)) {
 			/* said what is missing */
 		} else {
-			diag_errno(diag_detail(diag_error(diags, loc,
-							  verifier ? "the kernel's verifier rejects %s: %s" :
-								     "%s cannot be loaded: %s",
-							  what, strerror(-err)),
-					       tail),
-				   err);
+			struct diag *g = diag_error(diags, loc,
+						    verifier ? "the kernel's verifier rejects %s: %s" :
+							       "%s cannot be loaded: %s",
+						    what, strerror(-err));
+			char program[64];
+
+			if (failed_program(&log, program))
+				diag_object(g, "program %s", program);
+			diag_errno(diag_detail(g, tail), err);
 		}
 	}
 	bpflog_done(&log);
