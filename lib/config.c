@@ -73,41 +73,6 @@ int tcctl_config_emit(const struct tcctl_config *config, char **ret_text, size_t
 	return spec_emit(config->spec, ret_text, ret_len);
 }
 
-/* The kernel keeps only the minor number of a classid that it finds under verdict OK, and nothing of a priority across
- * IPv4 forwarding: say so where it is configured. */
-static void check_tags(const struct spec *spec, struct tcctl_diags *diags)
-{
-	for (size_t i = 0; i < spec->n_interfaces; i++) {
-		const struct spec_interface *iface = &spec->interfaces[i];
-
-		for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX; dir++) {
-			const struct spec_hook *h = &iface->hook[dir];
-			const struct spec_ruleset *set;
-			uint32_t flags = 0;
-
-			if (!h->enabled || h->ruleset == SPEC_NONE || h->mode == SPEC_MODE_OBSERVE)
-				continue;
-			set = &spec->rulesets[h->ruleset];
-			for (size_t r = 0; r < set->n_rules; r++)
-				flags |= spec->classes[set->rules[r].class].flags;
-			if (dir == SPEC_INGRESS && (flags & TCCTL_C_PRIORITY))
-				diag_device(diag_hint(diag_warning(diags, &iface->loc,
-								   "priority and classid that rule set '%s' writes at ingress "
-								   "are lost when IPv4 packets are forwarded",
-								   set->name),
-						      "write them at the egress of the interface that sends, or use mark"),
-					    "%s ingress", iface->key);
-			if (dir == SPEC_INGRESS && (flags & TCCTL_C_QUEUE))
-				diag_device(diag_hint(diag_warning(diags, &iface->loc,
-								   "the queue that rule set '%s' writes at ingress is "
-								   "chosen again on sending",
-								   set->name),
-						      "write it at the egress of the interface that sends"),
-					    "%s ingress", iface->key);
-		}
-	}
-}
-
 int tcctl_config_check(struct tcctl_config *config, struct tcctl_diags *diags)
 {
 	const struct spec *spec = config->spec;
@@ -135,7 +100,10 @@ int tcctl_config_check(struct tcctl_config *config, struct tcctl_diags *diags)
 			err = e;
 		free(ids);
 	}
-	check_tags(spec, diags);
+	if (!err)
+		err = spec_check(spec, diags);
+	if (diags_lost(diags, DIAG_WARNING))
+		diag_add(diags, DIAG_NOTE, NULL, "%zu more warnings are not shown", diags_lost(diags, DIAG_WARNING));
 	free(config->stats);
 	config->stats = stats;
 	return err;
