@@ -198,7 +198,7 @@ lint:
 
 install: all
 	install -d $(addprefix $(DESTDIR),/etc/tcctl $(PREFIX)/sbin $(LIBDIR)/pkgconfig $(LIBDIR)/tcctl $(PREFIX)/include/tcctl \
-		$(PREFIX)/share/doc/tcctl/examples $(MAN_DIRS))
+		$(PREFIX)/share/doc/tcctl/examples $(PREFIX)/share/bash-completion/completions $(MAN_DIRS))
 	install -m 755 $(B)/tcctl $(DESTDIR)$(PREFIX)/sbin/tcctl
 	install -m 644 $(B)/libtcctl.a $(DESTDIR)$(LIBDIR)/libtcctl.a
 	install -m 755 $(B)/libtcctl.so $(DESTDIR)$(LIBDIR)/libtcctl.so.$(VERSION)
@@ -209,6 +209,7 @@ install: all
 	install -m 644 lib/tcctl.h $(DESTDIR)$(PREFIX)/include/tcctl.h
 	install -m 644 bpf-progs/include/tcctl/*.h $(DESTDIR)$(PREFIX)/include/tcctl/
 	install -m 644 $(BPF_OBJ) $(DESTDIR)$(LIBDIR)/tcctl/
+	install -m 644 packaging/completion/tcctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcctl
 	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/tcctl/
 	cp -r examples/. $(DESTDIR)$(PREFIX)/share/doc/tcctl/examples/
 	$(foreach m,$(MAN),install -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/ &&) true
@@ -221,6 +222,20 @@ cross-check: $(SKEL) $(B)/skel/act.skel.h
 	$(call say,CROSS,$(CROSS))
 	@printf '%s\n' $(LIB_SRC) $(TOOL_SRC) | xargs -P $$(nproc) -n 8 $(CROSS) $(ALL_CFLAGS) -fsyntax-only \
 		-idirafter /usr/include -idirafter /usr/include/$$($(CC) -print-multiarch)
+
+# Each fuzz target for FUZZ_SECONDS; what it finds stays in build/fuzz/.
+FUZZ_SECONDS ?= 60
+FUZZ_BIN := $(patsubst qdisc-tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard qdisc-tests/fuzz/*.c))
+$(B)/fuzz/%: qdisc-tests/fuzz/%.c $(LIB_SRC) | $(SKEL) $(B)/skel/act.skel.h
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)/$*-corpus
+	$(Q)$(CLANG) -g -O1 -std=gnu11 -D_GNU_SOURCE -DTCCTL_VERSION='"$(VERSION)"' -Ilib -Ibpf-progs/include -I$(B)/skel \
+		-fsanitize=fuzzer$(comma)address$(comma)undefined -fno-sanitize-recover=undefined -o $@ $< $(LIB_SRC) $(PKG_LIBS)
+
+fuzz: $(FUZZ_BIN)
+	$(foreach f,$(FUZZ_BIN),cd $(CURDIR)/$(B)/fuzz && ./$(notdir $(f)) -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
+		$(addprefix -dict=,$(wildcard $(CURDIR)/qdisc-tests/fuzz/$(notdir $(f)).dict)) $(notdir $(f))-corpus \
+		$(if $(filter spec,$(notdir $(f))),$(CURDIR)/qdisc-tests/unit/config $(CURDIR)/examples) &&) true
 
 clean:
 	rm -rf build build-san

@@ -8,7 +8,7 @@
 . "${0%/*}/../lib/lib.sh"
 need_file "$B/tests/prog/load" "$B/tests/prog/parse" "$B/tests/prog/dispatch" "$B/tests/prog/tag"
 export TCCTL_ROUNDS=2000
-for harden in 0 2; do
+for harden in ${HARDEN-0 2}; do
 	sysctl -qw net.core.bpf_jit_harden=$harden 2>/dev/null
 	for t in load parse dispatch tag; do
 		out=$("$B/tests/prog/$t" 2>&1)

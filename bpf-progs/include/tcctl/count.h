@@ -43,9 +43,9 @@ static __always_inline __u32 tcctl_forget(struct __sk_buff *skb, __u32 value)
  */
 static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct tcctl_counter *c)
 {
-	volatile __u32 headers = 0, l4_at, segs;
+	volatile __u64 headers = 0, l4_at, segs; /* 64 bits wide, see TCCTL_KEY() */
 	__u32 total = 0, proto = 0;
-	__u8 ip[20], doff;
+	__u8 ip[20] TCCTL_BUFFER;
 
 	if (!bpf_skb_load_bytes_relative(skb, 0, ip, sizeof(ip), BPF_HDR_START_NET)) {
 		l4_at = 0;
@@ -68,8 +68,8 @@ static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct 
 			else if (proto == 132)
 				headers += 12;
 			else if (proto == 6 &&
-				 !bpf_skb_load_bytes_relative(skb, l4_at + 12, &doff, 1, BPF_HDR_START_NET))
-				headers += (doff >> 4) * 4;
+				 !bpf_skb_load_bytes_relative(skb, l4_at + 12, ip, 1, BPF_HDR_START_NET))
+				headers += (ip[0] >> 4) * 4; /* data offset, in a buffer that is there already */
 		}
 	}
 	headers = tcctl_forget(skb, headers);
@@ -78,12 +78,12 @@ static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct 
 		segs = (skb->len - headers + skb->gso_size - 1) / skb->gso_size;
 	segs = tcctl_forget(skb, segs);
 	/* What does not fit in the segments must be header: inner headers of a tunnel, extension headers. */
-	if ((__u64)segs * skb->gso_size + headers < skb->len)
+	if (segs * skb->gso_size + headers < skb->len)
 		headers = skb->len - segs * skb->gso_size;
 	if (!segs)
 		segs = 1;
 	c->segments += segs;
-	c->bytes += skb->len + (__u64)(segs - 1) * headers;
+	c->bytes += skb->len + (segs - 1) * headers;
 }
 
 /* Count a packet. */
@@ -115,11 +115,14 @@ _Static_assert(sizeof(tcctl_key) == 4 * TCCTL_CNT_FIXED_MAX, "a key for each fix
 static __always_inline void tcctl_count(struct __sk_buff *skb, __u32 id)
 {
 	struct tcctl_counter *c;
+	__u64 key;
 
-	if (__builtin_constant_p(id))
+	if (__builtin_constant_p(id)) {
 		c = bpf_map_lookup_elem(&counters_fixed, (const void *)&tcctl_key[id]);
-	else
-		c = bpf_map_lookup_elem(&counters_fixed, &id);
+	} else {
+		key = TCCTL_KEY(id);
+		c = bpf_map_lookup_elem(&counters_fixed, &key);
+	}
 	if (tcctl_likely(c))
 		tcctl_counter_add(skb, c);
 }
@@ -129,14 +132,14 @@ static __always_inline void tcctl_count(struct __sk_buff *skb, __u32 id)
  * not an error: stock tc makes none. The first hooks' chunk has a key in read-only data, see above. */
 static __always_inline void tcctl_count_id(struct __sk_buff *skb, __u32 id)
 {
-	__u32 index = id % TCCTL_CHUNK;
+	__u64 index = TCCTL_KEY(id % TCCTL_CHUNK);
 	struct tcctl_counter *c;
 	void *map;
 
 	if (id / TCCTL_CHUNK == TCCTL_CHUNK_HOOKS) {
 		map = bpf_map_lookup_elem(&counters, (const void *)&tcctl_key[TCCTL_CHUNK_HOOKS]);
 	} else {
-		__u32 chunk = id / TCCTL_CHUNK;
+		__u64 chunk = TCCTL_KEY(id / TCCTL_CHUNK);
 
 		map = bpf_map_lookup_elem(&counters, &chunk);
 	}

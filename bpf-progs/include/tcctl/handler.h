@@ -212,7 +212,7 @@ static __always_inline __u32 tcctl_tunnel(const struct __sk_buff *skb)
 /* `words` words at any offset, by the helper. `words` is a constant up to 10. */
 static __always_inline bool tcctl_read_slow(struct __sk_buff *skb, __u32 off, __u32 *ret_w, const __u32 words)
 {
-	__u32 buf[10];
+	__u32 buf[10] TCCTL_BUFFER;
 
 	if (bpf_skb_load_bytes(skb, off, buf, 4 * words))
 		return false;

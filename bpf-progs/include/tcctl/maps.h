@@ -26,6 +26,20 @@ const volatile struct tcctl_cfg cfg __weak = {};
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
+/*
+ * A 32-bit key on the stack, as `__u64 key = TCCTL_KEY(id)`: always the whole 8-byte slot, with the key where helpers
+ * look for it. Without CAP_PERFMON kernels such as 6.1 refuse a 4-byte store where an 8-byte one was before, and the
+ * compiler does put different variables into one slot.
+ */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define TCCTL_KEY(id) ((__u64)(__u32)(id))
+#else
+#define TCCTL_KEY(id) ((__u64)(__u32)(id) << 32)
+#endif
+
+/* The same for what helpers fill in: such a buffer shares no slot with a neighbour. */
+#define TCCTL_BUFFER __attribute__((aligned(8)))
+
 #define TCCTL_JUMP_TABLE(name, slots)                 \
 	struct {                                      \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY); \

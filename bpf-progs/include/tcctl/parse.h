@@ -84,7 +84,7 @@ static __always_inline int tcctl_parse_eth_header(struct __sk_buff *skb, struct 
 	if (tcctl_likely(h + 14 <= tcctl_data_end(skb))) {
 		p->ethertype = bpf_ntohs(*(const __u16 *)(h + 12));
 	} else {
-		__u16 type; /* apart: a variable whose address is taken lives on the stack */
+		__u16 type TCCTL_BUFFER; /* apart: a variable whose address is taken lives on the stack */
 
 		if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)))
 			return TCCTL_R_TRUNC_L2;

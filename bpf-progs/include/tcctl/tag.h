@@ -86,6 +86,7 @@ static __always_inline int tcctl_write_dscp(struct __sk_buff *skb, const struct 
 					    __u32 l3)
 {
 	__u8 tos, old;
+	__u64 bytes;
 	__u32 w;
 
 	TCCTL_DSCP_AT(14);
@@ -104,17 +105,17 @@ static __always_inline int tcctl_write_dscp(struct __sk_buff *skb, const struct 
 		tos = tcctl_new_tos(row, old);
 		if (tos == old)
 			return 0;
-		if (bpf_l3_csum_replace(skb, l3 + 10, bpf_htons(w >> 16),
-					bpf_htons((w >> 16 & 0xff00) | tos), 2))
+		if (bpf_l3_csum_replace(skb, l3 + 10, bpf_htons(w >> 16), bpf_htons((w >> 16 & 0xff00) | tos), 2))
 			return -1;
-		return bpf_skb_store_bytes(skb, l3 + 1, &tos, 1, 0);
+		bytes = TCCTL_KEY(bpf_htonl((w & 0xff00ffff) | (__u32)tos << 16));
+		return bpf_skb_store_bytes(skb, l3, &bytes, 4, 0);
 	}
 	old = w >> 20;
 	tos = tcctl_new_tos(row, old);
 	if (tos == old)
 		return 0;
-	w = bpf_htonl((w & 0xf00fffff) | (__u32)tos << 20);
-	return bpf_skb_store_bytes(skb, l3, &w, 4, BPF_F_RECOMPUTE_CSUM);
+	bytes = TCCTL_KEY(bpf_htonl((w & 0xf00fffff) | (__u32)tos << 20));
+	return bpf_skb_store_bytes(skb, l3, &bytes, 4, BPF_F_RECOMPUTE_CSUM);
 }
 
 /*
