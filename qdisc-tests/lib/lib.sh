@@ -213,6 +213,7 @@ topo_router() {
 bg() { # KEY COMMAND…: output in $T/KEY.out
 	local key=$1
 	shift
+	rm -f "$T/$key.out" "$T/$key.err" # or a wait for its first words would find those of the last one
 	"$@" >"$T/$key.out" 2>"$T/$key.err" &
 	_bg[$key]=$!
 }
