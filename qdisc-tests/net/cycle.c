@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cycle N A B C: N times, in one process and with one context: apply A, change to B, change to C, remove. Exits 0 if
- * afterwards as many file descriptors are open, as many BPF programs and maps exist and as much memory is held as
- * after the first tenth (at least 5 cycles).
+ * cycle N A B C: N times, in one process and with one context: apply A, change to B, change to C, read the status,
+ * remove. Exits 0 if afterwards as many file descriptors are open and as much memory is held as after the first tenth
+ * (at least 5 cycles).
  */
 #include <dirent.h>
 #include <stdio.h>
