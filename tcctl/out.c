@@ -163,6 +163,7 @@ int finish(const struct options *options, int err, int code, struct tcctl_diags 
 {
 	size_t n = tcctl_diags_count(diags);
 	struct tcctl_diag d = { .sz = sizeof(d) };
+	int write_err = 0;
 
 	if (err < 0)
 		code = EXIT_ERROR;
@@ -187,15 +188,18 @@ int finish(const struct options *options, int err, int code, struct tcctl_diags 
 		json_object_put(json);
 	} else {
 		/* Behind what was printed so far, also when both go to one file. */
-		fflush(stdout);
+		if (fflush(stdout))
+			write_err = errno;
 		for (size_t i = 0; i < n; i++)
 			if (!tcctl_diags_get(diags, i, &d) && (!options->quiet || d.severity != TCCTL_NOTE))
 				diag_print(&d, options->verbose);
 	}
 	tcctl_diags_free(diags);
 	diag_print_done();
-	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "tcctl: writing standard output: %s\n", strerror(errno));
+	if (fflush(stdout) && !write_err)
+		write_err = errno;
+	if (write_err || ferror(stdout)) {
+		fprintf(stderr, "tcctl: writing standard output: %s\n", strerror(write_err ? write_err : EIO));
 		return EXIT_ERROR;
 	}
 	return code;
