@@ -35,11 +35,11 @@ int counters_assign(const struct spec *spec, const struct spec_ruleset *set, con
 uint32_t counters_rule_chunks(const struct state_pipeline *p);
 
 /*
- * Make the chunks [first, first + n): pinned as c<index> in the pipeline's directory, because a look-up in a map of
+ * Make these chunks: pinned as c<index> in the pipeline's directory, because a look-up in a map of
  * maps gives an id and opening by id needs CAP_SYS_ADMIN; then put into the map of maps, all at once where the kernel
  * can, since each change of a map of maps waits for an RCU grace period.
  */
-int counters_chunks_make(int dir_fd, int counters_fd, uint32_t first, uint32_t n);
+int counters_chunks_make(int dir_fd, int counters_fd, const uint32_t *chunks, uint32_t n);
 
 /* A reader keeps the chunks it has read. */
 struct counters_reader {

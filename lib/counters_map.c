@@ -47,25 +47,23 @@ static int chunk_make(int dir_fd, uint32_t chunk)
 	return err ? err : TAKE_FD(fd);
 }
 
-int counters_chunks_make(int dir_fd, int counters_fd, uint32_t first, uint32_t n)
+int counters_chunks_make(int dir_fd, int counters_fd, const uint32_t *chunks, uint32_t n)
 {
-	_cleanup_free_ uint32_t *keys = calloc(n + 1, sizeof(*keys));
 	_cleanup_free_ int *fds = malloc((n + 1) * sizeof(*fds));
 	uint32_t made = 0;
 	int err = 0;
 
-	if (!keys || !fds)
+	if (!fds)
 		return -ENOMEM;
-	for (; made < n && !err; made++) {
-		keys[made] = first + made;
-		fds[made] = chunk_make(dir_fd, first + made);
+	for (; made < n; made++) {
+		fds[made] = chunk_make(dir_fd, chunks[made]);
 		if (fds[made] < 0) {
 			err = fds[made];
 			break;
 		}
 	}
 	if (!err && n)
-		err = update_all(counters_fd, keys, fds, n, sizeof(*keys), sizeof(*fds));
+		err = update_all(counters_fd, chunks, fds, n, sizeof(*chunks), sizeof(*fds));
 	for (uint32_t i = 0; i < made; i++)
 		close(fds[i]);
 	return err;

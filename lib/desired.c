@@ -158,12 +158,11 @@ static int match(struct matching *m)
 
 /* --- pipelines ------------------------------------------------------------------------------------------ */
 
-static uint64_t code_digest(enum model_link link, const struct spec *spec, const struct spec_hook *hook,
-			    const struct pipeline_object *objects)
+static uint64_t code_digest(uint64_t builtin, enum model_link link, const struct spec *spec,
+			    const struct spec_hook *hook, const struct pipeline_object *objects)
 {
-	uint64_t h = object_builtin_digest();
+	uint64_t h = digest_u64(builtin, link);
 
-	h = digest_u64(h, link);
 	h = digest_u64(h, hook->ruleset != SPEC_NONE);
 	h = digest_u64(h, hook->mode);
 	h = digest_u64(h, hook->verdict);
@@ -237,13 +236,14 @@ struct building {
 	const struct spec *spec;
 	const struct pipeline_object *objects;
 	uint64_t *data_digests; /* per rule set, 0: not yet */
+	uint64_t builtin; /* digest of the built-in object, which takes a while to make */
 	struct model m;
 };
 
 /* Index of the pipeline that a hook runs; pipelines of equal content are one. */
 static int pipeline_for(struct building *b, const struct spec_hook *hook, enum model_link link)
 {
-	const uint64_t code = code_digest(link, b->spec, hook, b->objects);
+	const uint64_t code = code_digest(b->builtin, link, b->spec, hook, b->objects);
 	struct model_pipeline *p;
 
 	for (size_t i = 0; i < b->m.n_pipelines; i++) {
@@ -309,6 +309,7 @@ int desired_make(const struct spec *spec, const struct nl_links *links, const st
 	err = match(&m);
 	if (err)
 		return err;
+	b.builtin = object_builtin_digest();
 	b.m.hooks = calloc(links->n * SPEC_DIR_MAX + 1, sizeof(*b.m.hooks));
 	if (!b.m.hooks)
 		return -ENOMEM;

@@ -51,13 +51,18 @@ static void drop_counters(struct state_pipeline *sp)
 	sp->n_classes = sp->n_counters = 0;
 }
 
-static int make_chunks(struct tx *tx, struct tx_pipeline *tp, uint32_t first, uint32_t had, uint32_t need)
+/* The counter chunks that the new state has and the old one had not, in one go. */
+static int make_chunks(struct tx *tx, struct tx_pipeline *tp, const struct state_pipeline *old,
+		       const struct state_pipeline *sp)
 {
+	uint32_t chunks[TCCTL_CHUNKS_MAX], n = 0;
 	int err;
 
-	if (need <= had)
-		return 0;
-	err = counters_chunks_make(tp->p.dir_fd, pipeline_map(&tp->p, "counters"), first + had, need - had);
+	for (uint32_t i = old ? old->hook_chunks : 0; i < sp->hook_chunks; i++)
+		chunks[n++] = TCCTL_CHUNK_HOOKS + i;
+	for (uint32_t i = old ? old->rule_chunks : 0; i < sp->rule_chunks; i++)
+		chunks[n++] = TCCTL_CHUNK_RULES + i;
+	err = n ? counters_chunks_make(tp->p.dir_fd, pipeline_map(&tp->p, "counters"), chunks, n) : 0;
 	if (err)
 		diag_errno(diag_object(diag_error(tx->s->diags, NULL, "cannot make counters: %s", strerror(-err)),
 				       "p%u map counters", tp->pp->id),
@@ -72,7 +77,6 @@ static int build_data(struct tx *tx, size_t i, const struct state_pipeline *old,
 	const struct model_pipeline *want = &tx->s->want.pipelines[tp->pp->want];
 	const struct spec *spec = tx->s->spec;
 	const struct spec_ruleset *set = want->ruleset == SPEC_NONE ? NULL : &spec->rulesets[want->ruleset];
-	const uint32_t old_chunks = old ? old->rule_chunks : 0;
 	_cleanup_free_ uint32_t *ids = NULL, *fresh = NULL;
 	struct counters_reader reader = {};
 	struct rules_arena arena = {};
@@ -85,8 +89,6 @@ static int build_data(struct tx *tx, size_t i, const struct state_pipeline *old,
 		err = counters_assign(spec, set, old, counters_reader_get, &reader, tx->s->diags, sp, &ids, &fresh,
 				      &n_fresh);
 	counters_reader_done(&reader);
-	if (!err)
-		err = make_chunks(tx, tp, TCCTL_CHUNK_RULES, old_chunks, sp->rule_chunks);
 	if (!err)
 		err = counters_zero(tp->p.dir_fd, fresh, n_fresh);
 	if (err)
@@ -167,15 +169,14 @@ static int build_code(struct tx *tx, size_t i, struct state_pipeline *sp)
 	return err;
 }
 
-/* Counters of hooks that are new start at zero. */
+/* Counters of hooks that are new start at zero; a chunk that is new does. */
 static int build_hook_counters(struct tx *tx, size_t i, struct state_pipeline *sp)
 {
 	struct tx_pipeline *tp = &tx->pipelines[i];
 	const struct tcctl_plan *plan = tx->s->plan;
 	_cleanup_free_ uint32_t *ids = calloc(plan->n_hooks + 1, sizeof(*ids));
-	uint32_t need = sp->hook_chunks;
+	const uint32_t had = sp->hook_chunks;
 	size_t n = 0;
-	int err;
 
 	if (!ids)
 		return -ENOMEM;
@@ -186,20 +187,16 @@ static int build_hook_counters(struct tx *tx, size_t i, struct state_pipeline *s
 
 		if (ph->want < 0 || ph->pipeline != tp->pp->id)
 			continue;
-		if (index / TCCTL_CHUNK >= need)
-			need = index / TCCTL_CHUNK + 1;
+		if (index / TCCTL_CHUNK >= sp->hook_chunks)
+			sp->hook_chunks = index / TCCTL_CHUNK + 1;
 		/* the same hook as before keeps its numbers */
 		if (have && have->recorded && have->hook_id >> TCCTL_HOOK_INDEX_SHIFT == index && have->pipeline >= 0 &&
 		    tx->s->have.pipelines[have->pipeline].id == tp->pp->id)
 			continue;
-		if (index / TCCTL_CHUNK < sp->hook_chunks)
+		if (index / TCCTL_CHUNK < had)
 			ids[n++] = TCCTL_CHUNK_HOOKS * TCCTL_CHUNK + index;
 	}
-	err = make_chunks(tx, tp, TCCTL_CHUNK_HOOKS, sp->hook_chunks, need);
-	if (!err)
-		err = counters_zero(tp->p.dir_fd, ids, n);
-	sp->hook_chunks = need;
-	return err;
+	return counters_zero(tp->p.dir_fd, ids, n);
 }
 
 static int build_pipeline(struct tx *tx, size_t i)
@@ -242,10 +239,12 @@ static int build_pipeline(struct tx *tx, size_t i)
 		return -ENOMEM;
 	if (pp->op == PLAN_ADD || pp->swap)
 		err = build_code(tx, i, sp);
+	if (!err)
+		err = build_hook_counters(tx, i, sp);
 	if (!err && (pp->op == PLAN_ADD || pp->data))
 		err = build_data(tx, i, old, sp);
 	if (!err)
-		err = build_hook_counters(tx, i, sp);
+		err = make_chunks(tx, tp, old, sp);
 	return err;
 }
 
