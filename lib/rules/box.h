@@ -162,8 +162,8 @@ int line_table_add(struct line_table *t, struct arena_buf *a, const struct arena
 
 /* Build the trees of one view into `a`; returns the first and the end of the trees' descriptors. -E2BIG: the
  * budget of lines; -EOVERFLOW: more steps than a packet may take. */
-int trees_build(const struct boxes *x, unsigned int family, const struct tree_rule *rules, struct line_table *shared,
-		struct arena_buf *a, uint32_t *ret_first, uint32_t *ret_end, struct tree_stats *stats);
+int trees_build(const struct boxes *x, unsigned int family, const struct tree_rule *rules, struct arena_buf *a,
+		 uint32_t *ret_first, uint32_t *ret_end, struct tree_stats *stats);
 
 /* Build the set trie of one side and family. *ret_entry 0: no set has a prefix of this family. */
 int set_trie_build(const struct box_sets *sets, unsigned int side, unsigned int family, struct arena_buf *a,

@@ -19,6 +19,7 @@
 
 #define WORK 1500000000ULL
 #define WORK_RULE 4000000ULL
+#define DEPTH 1000 /* of the recursion: pieces of pieces */
 #define POINTS 6
 #define HIDERS 4
 
@@ -156,9 +157,12 @@ static void hiders_add(struct hiders *h, uint32_t rule)
 
 /* Is all of `b` inside boxes ids[0..n)? 1 yes, 0 no, -EAGAIN: out of budget. */
 static int covered(struct check *c, const struct boxes *x, const struct box *b, const uint32_t *ids, size_t n,
-		   struct hiders *h)
+		   unsigned int depth, struct hiders *h)
 {
 	struct box piece;
+
+	if (depth > DEPTH)
+		return -EAGAIN;
 
 	for (size_t i = 0; i < n; i++) {
 		bool overlaps = true;
@@ -185,12 +189,12 @@ static int covered(struct check *c, const struct boxes *x, const struct box *b, 
 			if (f < BOX_MASKED) {
 				if (lo < a.lo[f]) {
 					piece.hi[f] = a.lo[f] - 1;
-					r = covered(c, x, &piece, ids + i + 1, n - i - 1, h);
+					r = covered(c, x, &piece, ids + i + 1, n - i - 1, depth + 1, h);
 				}
 				if (r == 1 && hi > a.hi[f]) {
 					piece.lo[f] = a.hi[f] + 1;
 					piece.hi[f] = hi;
-					r = covered(c, x, &piece, ids + i + 1, n - i - 1, h);
+					r = covered(c, x, &piece, ids + i + 1, n - i - 1, depth + 1, h);
 				}
 				piece.lo[f] = lo > a.lo[f] ? lo : a.lo[f];
 				piece.hi[f] = hi < a.hi[f] ? hi : a.hi[f];
@@ -200,7 +204,7 @@ static int covered(struct check *c, const struct boxes *x, const struct box *b, 
 
 					piece.hi[f] |= bit;
 					piece.lo[f] = (piece.lo[f] & ~bit) | (~a.lo[f] & bit);
-					r = covered(c, x, &piece, ids + i + 1, n - i - 1, h);
+					r = covered(c, x, &piece, ids + i + 1, n - i - 1, depth + 1, h);
 					piece.lo[f] ^= bit;
 				}
 			}
@@ -236,7 +240,7 @@ static int box_hidden(struct check *c, unsigned int view, const struct box *b, u
 		}
 		ids[n++] = (uint32_t)i;
 	}
-	return covered(c, x, b, ids, n, h);
+	return covered(c, x, b, ids, n, 0, h);
 }
 
 static void report(struct check *c, size_t rule, const struct hiders *h)

@@ -21,7 +21,6 @@ struct compile {
 	struct box_sets sets;
 	struct boxes boxes[ARENA_VIEWS];
 	struct tree_rule *rules;
-	struct line_table *shared;
 	struct arena_buf a;
 	struct tree_stats stats;
 	size_t set_depth;
@@ -96,7 +95,7 @@ static int build(struct compile *c, struct arena_roots *roots)
 			roots->view[v] = roots->view[v & 1];
 			continue;
 		}
-		err = trees_build(&c->boxes[v], v & 1 ? 6 : 4, c->rules, c->shared, &c->a, &roots->view[v].first,
+		err = trees_build(&c->boxes[v], v & 1 ? 6 : 4, c->rules, &c->a, &roots->view[v].first,
 				  &roots->view[v].end, &c->stats);
 	}
 	for (unsigned int side = 0; side < 2 && !err; side++)
@@ -150,7 +149,6 @@ static void compile_done(struct compile *c)
 	for (unsigned int v = 0; v < ARENA_VIEWS; v++)
 		boxes_done(&c->boxes[v]);
 	free(c->rules);
-	line_table_free(c->shared);
 	free(c->a.lines);
 }
 
@@ -178,9 +176,7 @@ static int compile(struct compile *c, const uint32_t *counter_ids, struct rules_
 		c->rules[i].counter = counter_ids[i];
 	}
 	box_mode_of(c->set, &c->mode);
-	err = line_table_new(&c->shared);
-	if (!err)
-		err = expand(c);
+	err = expand(c);
 	if (err)
 		return err;
 	err = begin(c, &classes);

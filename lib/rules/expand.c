@@ -10,6 +10,8 @@
 /* Prefix lists longer than this, and the longer of two whose product is, become a bit of a set trie. */
 #define LIST_INLINE 64
 #define PRODUCT_INLINE 1024
+/* A complement of more prefixes than this is a bit, too: its ladder of prefixes is hard to cut. */
+#define COMPLEMENT_INLINE 8
 
 struct alt {
 	uint32_t lo, hi; /* or value, mask */
@@ -101,7 +103,8 @@ static unsigned int prefix_bit(const struct spec_prefix *p, unsigned int bit)
 	return p->addr[bit / 8] >> (7 - bit % 8) & 1;
 }
 
-/* Prefixes that together are everything below `at` outside v[0..n). -E2BIG: more than LIST_INLINE. */
+/* Prefixes that together are everything below `at` outside v[0..n). -E2BIG: more than
+ * COMPLEMENT_INLINE. */
 static int prefixes_complement(const struct spec_prefix *v, size_t n, const struct spec_prefix *at,
 			       struct prefixes *ret)
 {
@@ -110,7 +113,7 @@ static int prefixes_complement(const struct spec_prefix *v, size_t n, const stru
 	int err;
 
 	if (!n) {
-		if (ret->n >= LIST_INLINE)
+		if (ret->n >= COMPLEMENT_INLINE)
 			return -E2BIG;
 		return prefixes_add(ret, at);
 	}

@@ -20,6 +20,10 @@
 #define TREES_MAX 40
 #define BITS_MAX 18
 #define SAMPLE 2048
+/* Memory counts less at the root, where width spares most packets everything below. */
+#define ROOT_MEMORY 0.02
+#define FEW 160
+#define FEW_BITS 6
 #define DEPTH_MAX 24
 
 struct region {
@@ -36,6 +40,10 @@ struct build {
 	enum box_field active[BOX_FIELDS]; /* columns that exist */
 	unsigned int n_active;
 	unsigned int leaf_want, leaf_max; /* boxes */
+	double copies, copies0;		  /* allowed: per box, and besides */
+	double gain;
+	double memory;			  /* weight of memory in the choice of a cut */
+	unsigned int round, together;
 	bool last;			  /* no further round: leaves may have any length */
 	uint8_t *spilled;		  /* by box */
 	size_t n_spilled;
@@ -150,10 +158,70 @@ static void evaluate(struct build *t, const uint32_t *ids, size_t n, const struc
 	t->work += n + size / 4;
 }
 
+/* Does a box take the whole region in every field but one? */
+static bool covers_others(const struct build *t, uint32_t b, enum box_field but, const struct region *r)
+{
+	for (unsigned int i = 0; i < t->n_active; i++) {
+		enum box_field f = t->active[i];
+		uint32_t lo = t->x->field[f].lo[b], hi = t->x->field[f].hi[b];
+
+		if (f == but)
+			continue;
+		if (f >= BOX_MASKED) {
+			if (hi & ~r->mask[f] || (lo ^ r->value[f]) & hi)
+				return false;
+		} else if (lo > r->value[f] || hi < (r->value[f] | (box_field_max(f) & ~r->mask[f]))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The same as evaluate() for few boxes, with what is behind a box that takes a whole child left out. */
+static void evaluate_few(struct build *t, const uint32_t *ids, size_t n, const bool *others, const struct window *w,
+			 const struct region *r, double *ret_total, double *ret_squares)
+{
+	uint32_t size = 1U << w->bits, first, mask = 0, window = (size - 1) << w->shift;
+	uint32_t open = box_field_max(w->field) & ~(r->mask[w->field] | window);
+	uint32_t count[1U << FEW_BITS] = {};
+	uint64_t closed = 0, total = 0, squares = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t k = span(t, ids[i], w, r, &first, &mask);
+		uint32_t lo = t->x->field[w->field].lo[ids[i]], hi = t->x->field[w->field].hi[ids[i]];
+
+		for (uint32_t q = 0, sub = 0; q < k; q++) {
+			uint32_t j, at;
+
+			if (w->field >= BOX_MASKED) {
+				j = first | sub;
+				sub = (sub - (~mask & (size - 1))) & ~mask & (size - 1);
+			} else {
+				j = (first + q) & (size - 1);
+			}
+			if (closed >> j & 1)
+				continue;
+			count[j]++;
+			if (!others[i])
+				continue;
+			at = (r->value[w->field] & ~window) | j << w->shift;
+			if (w->field >= BOX_MASKED ? !(hi & open) && !((lo ^ at) & hi) : lo <= at && hi >= (at | open))
+				closed |= 1ULL << j;
+		}
+		t->work += k;
+	}
+	for (uint32_t j = 0; j < size; j++) {
+		total += count[j];
+		squares += (uint64_t)count[j] * count[j];
+	}
+	*ret_total = (double)total;
+	*ret_squares = (double)squares;
+}
+
 static const uint8_t try_bits[] = { 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18 };
 
 static bool choose(struct build *t, const uint32_t *ids, size_t n, const struct region *r, double allowance,
-		   bool narrow, struct choice *ret)
+		   unsigned int depth, bool narrow, struct choice *ret)
 {
 	_cleanup_free_ uint32_t *some = NULL;
 	const uint32_t *s = ids;
@@ -181,9 +249,14 @@ static bool choose(struct build *t, const uint32_t *ids, size_t n, const struct 
 		struct window w = { .field = t->active[a] };
 		unsigned int width = box_places[w.field].width, step = m > 256 ? 2 : 1;
 		uint32_t vary = 0, one = 0, open = box_field_max(w.field) & ~r->mask[w.field];
-		bool any = false;
+		bool any = false, others[FEW], exact = false;
 		int top;
 
+		if (n <= FEW && !narrow)
+			for (size_t i = 0; i < n; i++) {
+				others[i] = covers_others(t, ids[i], w.field, r);
+				exact |= others[i];
+			}
 		if (w.field == BOX_NEED || w.field == BOX_FRAG)
 			continue;
 		for (size_t i = 0; i < m; i++) {
@@ -219,9 +292,14 @@ static bool choose(struct build *t, const uint32_t *ids, size_t n, const struct 
 				w.shift = (unsigned int)top - low + 1 < w.bits ? 0 : (unsigned int)top - low + 1 - w.bits;
 				if (w.shift + w.bits > width || w.bits > BITS_MAX)
 					break;
-				if ((1U << w.bits) > 8 * n + 8)
+				if ((1U << w.bits) > (depth ? 8 : 64) * n + 8)
 					break;
-				evaluate(t, s, m, &w, r, narrow, &total, &squares, &wide);
+				if (exact && w.bits <= FEW_BITS) {
+					evaluate_few(t, s, m, others, &w, r, &total, &squares);
+					wide = 0;
+				} else {
+					evaluate(t, s, m, &w, r, narrow, &total, &squares, &wide);
+				}
 				if (!total || wide > m / 2 + m / 4)
 					continue;
 				avg = squares / total * scale;
@@ -229,7 +307,8 @@ static bool choose(struct build *t, const uint32_t *ids, size_t n, const struct 
 				if (copies * (double)n > allowance && !narrow)
 					continue;
 				memory = ((double)(1U << w.bits) * 8 / (double)n + (copies - 1) * 32) / 32;
-				score = log2(avg + 1) + 0.35 * memory + 0.25 * log2(total * scale / (1U << w.bits) + 1);
+				score = log2(avg + 1) + (depth ? t->memory : t->memory * ROOT_MEMORY) * memory +
+					(depth ? 0.25 : 1) * log2(total * scale / (1U << w.bits) + 1);
 				if (narrow)
 					score += 4.0 * (double)wide / (double)m;
 				if (score < ret->score) {
@@ -528,13 +607,13 @@ static int node_build(struct build *t, uint32_t *ids, size_t n, const struct reg
 		return leaf_build(t, ids, n, ret, ret_depth);
 	if (allowance < (double)n)
 		allowance = (double)n;
-	if (depth < DEPTH_MAX && choose(t, ids, n, r, allowance, false, &c) &&
-	    (c.avg < 0.7 * (double)n || (c.avg < 0.93 * (double)n && n > t->leaf_want * 3)))
+	if (depth < DEPTH_MAX && choose(t, ids, n, r, allowance, depth, false, &c) &&
+	    c.avg < t->gain * (double)n)
 		return cut_build(t, ids, n, r, &c, allowance, depth, ret, ret_depth);
 	if (n <= t->leaf_max || t->last || depth >= DEPTH_MAX)
 		return leaf_build(t, ids, n, ret, ret_depth);
 	/* set the wide ones aside, for trees of another round */
-	if (choose(t, ids, n, r, allowance, true, &c) && c.avg < 0.7 * (double)n) {
+	if (choose(t, ids, n, r, allowance, depth, true, &c) && c.avg < 0.7 * (double)n) {
 		uint32_t first, mask, size = 1U << c.w.bits;
 
 		for (size_t i = 0; i < n; i++) {
@@ -592,7 +671,7 @@ static int round_build(struct build *t, uint32_t *ids, size_t n, struct tree *tr
 	/* a tree for a handful costs every packet a line */
 	for (unsigned int g = 0; g < GROUPS; g++)
 		into[g] = count[g] && count[g] <= 2 * t->leaf_want && n > count[g] ? GROUP_REST : g;
-	if (into[GROUP_REST] == GROUP_REST && n <= 64)
+	if (into[GROUP_REST] == GROUP_REST && n <= (t->round ? 1000 : t->together))
 		into[GROUP_SRC] = into[GROUP_DST] = GROUP_REST;
 	for (size_t i = 0; i < n; i++)
 		at[into[group_of(t, ids[i])] + 1]++;
@@ -608,25 +687,40 @@ static int round_build(struct build *t, uint32_t *ids, size_t n, struct tree *tr
 			continue;
 		if (*n_trees == TREES_MAX)
 			return -EOVERFLOW;
-		err = node_build(t, sorted + first, m, all, 6.0 * (double)m + 4096, 0, &tree->node, &tree->depth);
+		err = node_build(t, sorted + first, m, all, t->copies * (double)m + t->copies0, 0, &tree->node, &tree->depth);
 		if (!err && arena_node_kind(tree->node))
 			++*n_trees;
 	}
 	return err;
 }
 
-int trees_build(const struct boxes *x, unsigned int family, const struct tree_rule *rules, struct line_table *shared,
-		struct arena_buf *a, uint32_t *ret_first, uint32_t *ret_end, struct tree_stats *stats)
+/* How much memory to give for how few lines; tried in this order until the trees are shallow enough. */
+static const struct plan {
+	double copies, copies0, memory, gain;
+	unsigned int leaf4, leaf6, together;
+} plans[] = {
+	{ 40, 40000, 0.35, 0.9, 48, 24, 64 },
+	{ 100, 400000, 0.1, 0.9, 32, 16, 64 },
+	{ 40, 40000, 0.35, 0.8, 96, 64, 1000 },
+	{ 200, 4000000, 0.05, 0.95, 20, 12, 64 },
+};
+
+static int trees_try(const struct boxes *x, unsigned int family, const struct tree_rule *rules, const struct plan *plan,
+		     struct arena_buf *a, uint32_t *ret_first, uint32_t *ret_end, struct tree_stats *stats,
+		     size_t *ret_depth)
 {
 	_cleanup_free_ uint32_t *ids = malloc((x->n + 1) * sizeof(*ids));
 	_cleanup_free_ uint8_t *spilled = calloc(x->n + 1, 1);
 	_cleanup_free_ uint32_t *counts = malloc(((1U << BITS_MAX) + 1) * sizeof(*counts));
 	_cleanup_free_ struct tree *trees = calloc(TREES_MAX, sizeof(*trees));
+	struct line_table *shared = NULL;
 	struct build t = {
-		.x = x, .family = family, .rules = rules, .shared = shared, .a = a, .stats = stats,
-		.leaf_want = family == 4 ? 4 : 3, .leaf_max = family == 4 ? 32 : 20,
+		.x = x, .family = family, .rules = rules, .a = a, .stats = stats,
+		.leaf_want = family == 4 ? 4 : 3, .leaf_max = family == 4 ? plan->leaf4 : plan->leaf6,
+		.copies = plan->copies, .copies0 = plan->copies0, .memory = plan->memory, .gain = plan->gain,
+		.together = plan->together,
 		.spilled = spilled, .counts = counts,
-		.work_max = 20000000000ULL,
+		.work_max = 2000000000ULL + 200000ULL * x->n,
 	};
 	size_t n = x->n, n_trees = 0, depth = 0;
 	uint32_t base;
@@ -634,35 +728,67 @@ int trees_build(const struct boxes *x, unsigned int family, const struct tree_ru
 
 	if (!ids || !spilled || !counts || !trees)
 		return -ENOMEM;
+	err = line_table_new(&shared);
+	if (err)
+		return err;
+	t.shared = shared;
 	for (enum box_field f = 0; f < BOX_FIELDS; f++)
 		if (x->field[f].lo)
 			t.active[t.n_active++] = f;
 	for (size_t i = 0; i < n; i++)
 		ids[i] = (uint32_t)i;
-	for (unsigned int round = 0; n; round++) {
+	for (unsigned int round = 0; n && !err; round++) {
 		t.last = round + 1 == TREE_ROUNDS;
+		t.round = round;
 		t.n_spilled = 0;
 		memset(spilled, 0, x->n);
 		err = round_build(&t, ids, n, trees, &n_trees);
-		if (err)
-			return err;
 		n = 0;
 		for (size_t i = 0; i < x->n; i++)
 			if (spilled[i])
 				ids[n++] = (uint32_t)i;
 	}
-	qsort(trees, n_trees, sizeof(*trees), tree_cmp);
-	err = arena_buf_grow(a, (n_trees + 7) / 8, &base);
+	line_table_free(shared);
+	if (!err)
+		err = arena_buf_grow(a, (n_trees + 7) / 8, &base);
 	if (err)
 		return err;
+	qsort(trees, n_trees, sizeof(*trees), tree_cmp);
 	for (size_t i = 0; i < n_trees; i++) {
 		((struct arena_nodes *)(a->lines + base + i / 8))->d[i % 8] = trees[i].node;
 		depth += trees[i].depth;
 	}
 	*ret_first = base * 8;
 	*ret_end = base * 8 + (uint32_t)n_trees;
-	if (depth > stats->depth)
-		stats->depth = depth;
+	*ret_depth = depth;
 	stats->trees += n_trees;
 	return depth >= ARENA_STEPS ? -EOVERFLOW : 0;
+}
+
+int trees_build(const struct boxes *x, unsigned int family, const struct tree_rule *rules, struct arena_buf *a,
+		uint32_t *ret_first, uint32_t *ret_end, struct tree_stats *stats)
+{
+	size_t begin = a->n, least = SIZE_MAX, depth = 0;
+	int err = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(plans); i++) {
+		struct tree_stats s = *stats;
+
+		a->n = begin;
+		depth = 0;
+		err = trees_try(x, family, rules, &plans[i], a, ret_first, ret_end, &s, &depth);
+		if (depth && depth < least)
+			least = depth;
+		if (!err) {
+			*stats = s;
+			break;
+		}
+		if (err != -EOVERFLOW && err != -E2BIG)
+			return err;
+	}
+	if (err)
+		depth = least == SIZE_MAX ? 0 : least;
+	if (depth > stats->depth)
+		stats->depth = depth;
+	return err;
 }

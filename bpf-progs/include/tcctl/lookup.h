@@ -12,7 +12,7 @@
 #include "tcctl/arena.h"
 
 /* Lines a tree walk may read; the compiler refuses rule sets that could need more. */
-#define ARENA_STEPS 96
+#define ARENA_STEPS 128
 
 /*
  * The same value, but any value to the verifier: by way of spare words of the key, which in the kernel is in a map.
