@@ -189,6 +189,8 @@ static __always_inline int tcctl_parse_ipv6(struct __sk_buff *skb, struct tcctl_
 
 	p->l4 = 0;
 	p->l4_len = 0;
+	/* Unrolled: without CAP_PERFMON, 6.1 also follows the loop past its end, as a processor might speculate. */
+#pragma clang loop unroll(full)
 	for (int i = 0; i < TCCTL_EXT_MAX; i++) {
 		__u32 h, len;
 
