@@ -29,9 +29,22 @@ interfaces:
 Y
 check "apply" "$TCCTL" --netns server apply "$T/a.yaml"
 
-map_of() { find /sys/fs/bpf -name "$1" | head -n1; } # NAME
-port_packets() { bpftool -j map dump pinned "$(map_of port_packets)" | jq "[.[] | select(.formatted.key == $1 * 65536 + $2) | .formatted.value] | add // 0"; }
-dns_counter() { bpftool -j map dump pinned "$(map_of dns_counters)" | jq "[.[] | select(.formatted.key == $1) | .formatted.values[].value] | add"; }
+# A user's maps are private to the program: found from the slot it sits in.
+map_of() { # TABLE SLOT MAP: id
+	local prog id
+	prog=$(bpftool -j map lookup pinned "$tables/$1" key hex $(printf '%02x 00 00 00' "$2") |
+		jq -r '.value | map(ltrimstr("0x")) | reverse | join("")')
+	for id in $(bpftool -j prog show id $((16#$prog)) | jq '.map_ids[]'); do
+		[[ $(bpftool -j map show id "$id" | jq -r .name) = "$3" ]] && echo "$id"
+	done
+}
+for tables in /sys/fs/bpf/tcctl/*/*/p*/tc/globals; do # ingress and egress are pipelines of their own here
+	ports=$(map_of jt_stage 5 port_packets)
+	[[ $ports ]] && break
+done
+dns=$(map_of jt_udp 6 dns_counters)
+port_packets() { bpftool -j map dump id "$ports" | jq "[.[] | select(.formatted.key == $1 * 65536 + $2) | .formatted.value] | add // 0"; }
+dns_counter() { bpftool -j map dump id "$dns" | jq "[.[] | select(.formatted.key == $1) | .formatted.values[].value] | add"; }
 
 receiver_start r server -P 5000 -n 20 -t 10
 in_ns client "$PKT" send -d 10.0.1.2 -P 5000 -n 20 >/dev/null
@@ -51,8 +64,7 @@ check_eq "DNS handler: queries, answers, dropped" "$(dns_counter 0) $(dns_counte
 check_eq "what it passed on reached the stages" "$(port_packets 17 53)" 2
 
 # Stock tc, into the tables of the running pipeline.
-dir=$(find /sys/fs/bpf -path '*/tc/globals/jt_stage' | head -n1)
-dir=${dir%/tc/globals/jt_stage}
+dir=${tables%/tc/globals}
 check "tc exec bpf graft into the live pipeline" env TC_BPF_MNT="$dir" tc exec bpf graft m:globals/jt_stage key 0 \
 	obj "$BPF/end.bpf.o" sec tc type cls
 in_ns client "$PKT" send -d 10.0.1.2 -P 5000 -n 20 >/dev/null
