@@ -358,6 +358,7 @@ next:;
 		print_dscp("reply_dscp", &replies);
 	}
 	printf("}\n");
+	free(replies.seen);
 	if (errors)
 		fprintf(stderr, "pkt: %" PRIu64 " not sent, last: %s\n", errors, strerror(last_errno));
 	return sent == o->count && (!o->reply || replies.packets == sent) ? 0 : 1;
@@ -490,6 +491,7 @@ static int send_icmp(const struct options *o)
 	       sent, errors, replies.packets, replies.duplicates);
 	print_dscp("reply_dscp", &replies);
 	printf(",\"seconds\":%.3f}\n", now() - start);
+	free(replies.seen);
 	return sent == o->count && replies.packets == sent ? 0 : 1;
 }
 
@@ -584,6 +586,7 @@ static int recv_udp(const struct options *o)
 	for (size_t p = 0; p < o->n_ports; p++)
 		printf("%s\"%u\":%" PRIu64, p ? "," : "", o->ports[p], t.per_port[p]);
 	printf("},\"seconds\":%.3f}\n", now() - start);
+	free(t.seen);
 	return o->count_set && t.packets != o->count ? 1 : 0;
 }
 
@@ -661,6 +664,7 @@ static int cmd_raw(const struct options *o, const char *text)
 	uint64_t sent = 0, bytes = 0;
 	double start = now(), deadline = start + o->timeout;
 	char err[4096];
+	uint64_t want;
 	int fd, rc, linktype;
 
 	if (!o->device || !!o->pcap + !!o->hex + !!text != 1) {
@@ -679,7 +683,8 @@ static int cmd_raw(const struct options *o, const char *text)
 		return die(o->device);
 	if (set_options(fd, AF_PACKET, &(struct options){ .dscp = -1, .mark = o->mark, .priority = o->priority }))
 		return 1;
-	for (uint64_t i = 0; i < o->count * n && !stop && now() < deadline; i++) {
+	want = o->count * n;
+	for (uint64_t i = 0; i < want && !stop && now() < deadline; i++) {
 		const struct packet *p = &list[i % n];
 
 		pace(o, start, i);
@@ -695,8 +700,12 @@ static int cmd_raw(const struct options *o, const char *text)
 		bytes += p->len;
 	}
 out:
+	for (size_t i = 0; i < n; i++)
+		packet_done(&list[i]);
+	if (list != &one)
+		free(list);
 	printf("{\"sent\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n", sent, bytes);
-	return sent == o->count * n ? 0 : 1;
+	return sent == want ? 0 : 1;
 }
 
 /* Count what arrives at a device by family, protocol and DSCP. */

@@ -22,8 +22,9 @@ static __always_inline int note(struct __sk_buff *skb, __u32 place)
 {
 	struct observed *o = bpf_map_lookup_elem(&observed, &place);
 	__u32 n = skb->len;
+	__u64 last;
 
-	if (!o)
+	if (!o || !n)
 		return TC_ACT_UNSPEC;
 	o->mark = skb->mark;
 	o->priority = skb->priority;
@@ -41,11 +42,10 @@ static __always_inline int note(struct __sk_buff *skb, __u32 place)
 	if (n > sizeof(o->data))
 		n = sizeof(o->data);
 	o->known = n;
-	/* In a form in which also old verifiers see that the size is from 1 to OBSERVED_DATA. */
-	n--;
-	asm volatile("" : "+r"(n));
-	if (n < sizeof(o->data))
-		bpf_skb_load_bytes(skb, 0, o->data, n + 1);
+	/* In a form in which every verifier sees that the size is from 1 to OBSERVED_DATA, a power of two. */
+	last = n - 1;
+	asm volatile("%0 &= %1" : "+r"(last) : "i"(OBSERVED_DATA - 1));
+	bpf_skb_load_bytes(skb, 0, o->data, last + 1);
 	__sync_fetch_and_add(&o->count, 1);
 	return TC_ACT_UNSPEC;
 }

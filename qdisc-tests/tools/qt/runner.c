@@ -36,7 +36,7 @@ struct qt_runner {
 	char *log; /* verifier's */
 	int prog_fd;
 	struct qt_observe *observer; /* NULL: none, observer_why says why */
-	char observer_why[512];
+	char observer_why[4100];
 	uint64_t seen[OBSERVE_MAX];
 	/* net */
 	int send_fd, wire_fd; /* wire_fd: the other end, on egress */
@@ -75,7 +75,7 @@ void strings_done(struct strings *s)
 
 /* --- libbpf's messages: kept, shown only with an error ---------------------------------------------------- */
 
-static char libbpf_said[4096];
+static char libbpf_said[8192];
 
 static int libbpf_note(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -365,7 +365,7 @@ static int observers_open(struct qt_runner *r)
 	}
 	return 0;
 fail:
-	snprintf(r->observer_why, sizeof(r->observer_why), "%s\n%.400s", strerror(errno), libbpf_said);
+	snprintf(r->observer_why, sizeof(r->observer_why), "%s\n%.4000s", strerror(errno), libbpf_said);
 	qt_observe__destroy(r->observer);
 	r->observer = NULL;
 	return -1;
