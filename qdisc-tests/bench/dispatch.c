@@ -25,15 +25,15 @@ static const struct {
 	uint32_t slot;
 	const char *own;
 } variants[VARIANTS] = {
-	[NOOP] = {"noop", "a classifier that does nothing", NULL, 0, NULL},
-	[ROOT] = {"root", "root", "jt_root", TCCTL_ROOT_CURRENT, "entry_eth"},
-	[ENTRY] = {"entry", "root, entry", "jt_l3", TCCTL_L3_IPV4, "ipv4"},
-	[IPV4] = {"ipv4", "root, entry, ipv4", "jt_l4", TCCTL_L4_UDP, "udp"},
-	[UDP] = {"udp", "root, entry, ipv4, udp", "jt_stage", 0, "end"},
-	[FULL] = {"full", "root, entry, ipv4, udp, one stage", NULL, 0, NULL},
+	[NOOP] = { "noop", "a classifier that does nothing", NULL, 0, NULL },
+	[ROOT] = { "root", "root", "jt_root", TCCTL_ROOT_CURRENT, "entry_eth" },
+	[ENTRY] = { "entry", "root, entry", "jt_l3", TCCTL_L3_IPV4, "ipv4" },
+	[IPV4] = { "ipv4", "root, entry, ipv4", "jt_l4", TCCTL_L4_UDP, "udp" },
+	[UDP] = { "udp", "root, entry, ipv4, udp", "jt_stage", 0, "end" },
+	[FULL] = { "full", "root, entry, ipv4, udp, one stage", NULL, 0, NULL },
 };
 
-static const char *const path[] = {"root", "entry_eth", "ipv4", "udp", "end"};
+static const char *const path[] = { "root", "entry_eth", "ipv4", "udp", "end" };
 #define PATH (sizeof(path) / sizeof(path[0]))
 
 /* Helper calls in what the verifier made of a program: array look-ups and jumps are inlined and not counted. */
@@ -70,14 +70,16 @@ static int count_lookups(const struct bpf_program *prog)
 	int n = 0;
 
 	for (size_t i = 0; i < bpf_program__insn_cnt(prog); i++)
-		if (insns[i].code == (BPF_JMP | BPF_CALL) && !insns[i].src_reg && insns[i].imm == BPF_FUNC_map_lookup_elem)
+		if (insns[i].code == (BPF_JMP | BPF_CALL) && !insns[i].src_reg &&
+		    insns[i].imm == BPF_FUNC_map_lookup_elem)
 			n++;
 	return n;
 }
 
 static void figure(const char *prog, const char *name, double value, const char *unit)
 {
-	bench_row(bench_text("figures.%s.%s", prog, name), bench_text("%s: %s", prog, name), value, unit, value, value);
+	bench_row(bench_text("figures.%s.%s", prog, name), bench_text("%s: %s", prog, name), value, unit,
+		  value, value);
 }
 
 static void figures(const struct pipe *p)
@@ -122,7 +124,7 @@ static void cut(void *arg)
 
 static int measure(unsigned int rounds, double net[VARIANTS], double *ret_load_seconds)
 {
-	const struct drive_flow flow = {4, 17, {10, 0, 0, 1}, {10, 0, 0, 2}, 40000, 53};
+	const struct drive_flow flow = { 4, 17, { 10, 0, 0, 1 }, { 10, 0, 0, 2 }, 40000, 53 };
 	struct bench_prog progs[VARIANTS], unused;
 	struct cut cuts[VARIANTS];
 	struct drive_headers headers;
@@ -147,10 +149,13 @@ static int measure(unsigned int rounds, double net[VARIANTS], double *ret_load_s
 		goto close_drive;
 	*ret_load_seconds = bench_now() - t0;
 	for (int v = 0; v < VARIANTS; v++) {
-		cuts[v] = (struct cut){&pipe, noop, v};
-		progs[v] = (struct bench_prog){.name = variants[v].id, .packet = drive.frame, .len = DRIVE_FRAME,
-					       .fd = v == NOOP ? noop : pipe_prog(&pipe, "root"),
-					       .before = v == NOOP ? NULL : cut, .arg = &cuts[v]};
+		cuts[v] = (struct cut){ &pipe, noop, v };
+		progs[v] = (struct bench_prog){ .name = variants[v].id,
+						.packet = drive.frame,
+						.len = DRIVE_FRAME,
+						.fd = v == NOOP ? noop : pipe_prog(&pipe, "root"),
+						.before = v == NOOP ? NULL : cut,
+						.arg = &cuts[v] };
 	}
 	err = bench_interleave(progs, VARIANTS, rounds, 1.5);
 	/* The path ran to its end: packets were counted by the last stage. */
@@ -178,7 +183,8 @@ int main(void)
 		int err = measure(61, cost, &load_seconds[load]);
 
 		if (err) {
-			bench_skip("dispatch", "%s", err == -ENOLINK ? "packets did not reach the last stage" : strerror(-err));
+			bench_skip("dispatch", "%s",
+				   err == -ENOLINK ? "packets did not reach the last stage" : strerror(-err));
 			return 0;
 		}
 		for (int v = 0; v < VARIANTS; v++) {
@@ -188,10 +194,12 @@ int main(void)
 	}
 	for (int v = 0; v < VARIANTS; v++)
 		bench_row_stat(bench_text("dispatch.%s", variants[v].id),
-			       v == NOOP ? "a classifier that does nothing, in full" : variants[v].what, net[v], loads, "ns");
+			       v == NOOP ? "a classifier that does nothing, in full" : variants[v].what,
+			       net[v], loads, "ns");
 	for (int v = ROOT; v < VARIANTS; v++)
 		bench_row_stat(bench_text("dispatch.hop.%s", v == FULL ? "stage" : variants[v].id),
-			       bench_text("of which %s", v == FULL ? "the stage" : variants[v].id), hop[v], loads, "ns");
+			       bench_text("of which %s", v == FULL ? "the stage" : variants[v].id), hop[v],
+			       loads, "ns");
 	if (!pipe_open(&whole, NULL, PIPE_CLASSIFY | PIPE_MARK | PIPE_END, "entry_eth")) {
 		figures(&whole);
 		pipe_close(&whole);

@@ -9,8 +9,8 @@
  * r = f * N / F, and has a source in 10.0.0.0 + 256 * r and destination port 1024 + r (what bench/run writes its
  * rules from). They carry a foreign MAC address, so the stack drops them right after classification.
  *
- * Per round: ten slices of about 2 ms for each pair in turn, of which the cheapest counts. The row has the median over the rounds,
- * and their extremes. The run is repeated when the A/A pair differs by more than 5 %, then given up.
+ * Per round: ten slices of about 2 ms for each pair in turn, of which the cheapest counts. The row has the median
+ * over the rounds, and their extremes. The run is repeated when the A/A pair differs by more than 5 %, then given up.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -50,7 +50,8 @@ static int inject_fd, bss_fd;
 static void header_write(unsigned char h[HEADER], unsigned int rule, unsigned int flow)
 {
 	uint32_t sum = 0, src = htonl(0x0a000001 + 256 * rule + flow % 200), dst = htonl(0xc0a80101);
-	uint16_t sport = htons((uint16_t)(40000 + flow / 200)), dport = htons((uint16_t)(1024 + rule)), len = htons(HEADER - 20);
+	uint16_t sport = htons((uint16_t)(40000 + flow / 200)), dport = htons((uint16_t)(1024 + rule)),
+		 len = htons(HEADER - 20);
 
 	memset(h, 0, HEADER);
 	h[0] = 0x45;
@@ -100,12 +101,12 @@ struct state {
 /* `slices` slices of `every` frames each, in one go. *ret_ns is what a frame cost in the cheapest one. */
 static int inject(const struct pair *p, unsigned int slices, uint32_t every, double *ret_ns)
 {
-	static unsigned char frame[FRAME] = {2, 0, 0, 0, 0xee, 0xee, 2, 0, 0, 0, 0xee, 1, 8, 0};
-	struct xdp_md ctx = {.data_end = FRAME};
+	static unsigned char frame[FRAME] = { 2, 0, 0, 0, 0xee, 0xee, 2, 0, 0, 0, 0xee, 1, 8, 0 };
+	struct xdp_md ctx = { .data_end = FRAME };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = FRAME, .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .repeat = (int)(slices * every + 1),
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
-	struct state state = {.device = p->tx_index, .every = every, .left = 1};
+	struct state state = { .device = p->tx_index, .every = every, .left = 1 };
 	const uint32_t zero = 0;
 
 	if (bpf_map_update_elem(bss_fd, &zero, &state, 0) || bpf_prog_test_run_opts(inject_fd, &opts) ||
@@ -194,9 +195,9 @@ static struct bpf_object *load(unsigned int rules, unsigned int flows, int *ret_
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"id", required_argument, NULL, 'i'},
-		{"rules", required_argument, NULL, 'r'},
-		{"flows", required_argument, NULL, 'f'},
+		{ "id", required_argument, NULL, 'i' },
+		{ "rules", required_argument, NULL, 'r' },
+		{ "flows", required_argument, NULL, 'f' },
 		{},
 	};
 	unsigned int rules = 10, flows = 1000, rounds = bench_init() ? 3 : 9;
@@ -206,17 +207,10 @@ int main(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (c) {
-		case 'i':
-			id = optarg;
-			break;
-		case 'r':
-			rules = (unsigned int)atoi(optarg);
-			break;
-		case 'f':
-			flows = (unsigned int)atoi(optarg);
-			break;
-		default:
-			return 2;
+		case 'i': id = optarg; break;
+		case 'r': rules = (unsigned int)atoi(optarg); break;
+		case 'f': flows = (unsigned int)atoi(optarg); break;
+		default: return 2;
 		}
 	for (; optind < argc && n_pairs < PAIRS_MAX; optind++) {
 		struct pair *p = &pairs[n_pairs++];
@@ -256,16 +250,20 @@ int main(int argc, char **argv)
 		aa = fabs(lo - hi) / fmin(lo, hi);
 		if (aa <= AA_LIMIT)
 			break;
-		fprintf(stderr, "inject: A/A pair differs by %.1f %%, try %d of %d\n", aa * 100, try + 1, TRIES);
+		fprintf(stderr, "inject: A/A pair differs by %.1f %%, try %d of %d\n", aa * 100, try + 1,
+			TRIES);
 	}
 	if (aa > AA_LIMIT) {
-		bench_skip(id, "void: two equal set-ups differed by %.1f %% in %d tries, the machine is too busy", aa * 100,
-			   TRIES);
+		bench_skip(id,
+			   "void: two equal set-ups differed by %.1f %% in %d tries, the machine is too busy",
+			   aa * 100, TRIES);
 		return 0;
 	}
-	bench_row(bench_text("%s.aa", id), "difference between two equal set-ups", aa * 100, "%", aa * 100, aa * 100);
+	bench_row(bench_text("%s.aa", id), "difference between two equal set-ups", aa * 100, "%", aa * 100,
+		  aa * 100);
 	for (size_t i = 0; i < n_pairs; i++)
 		bench_row_stat(bench_text("%s.%s", id, pairs[i].name),
-			       bench_text("%u rules, %u flows: %s", rules, flows, pairs[i].name), pairs[i].round, rounds, "ns");
+			       bench_text("%u rules, %u flows: %s", rules, flows, pairs[i].name),
+			       pairs[i].round, rounds, "ns");
 	return 0;
 }

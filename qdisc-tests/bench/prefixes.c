@@ -38,14 +38,18 @@ struct mix {
 	} lens[12];
 };
 
+/* clang-format off */
 static const struct mix mixes[] = {
-	{"v4", "IPv4", 4,
-	 {{24, 60}, {23, 10}, {22, 12}, {21, 5}, {20, 5}, {19, 3}, {18, 2}, {17, 1}, {16, 2}}},
-	{"v4long", "IPv4, a tenth longer than /24", 4,
-	 {{24, 54}, {23, 9}, {22, 11}, {21, 5}, {20, 5}, {19, 3}, {18, 2}, {16, 1}, {32, 5}, {30, 2}, {28, 2}, {25, 1}}},
-	{"v6", "IPv6", 6,
-	 {{48, 45}, {32, 15}, {44, 10}, {40, 8}, {36, 6}, {29, 4}, {46, 4}, {64, 4}, {47, 2}, {56, 2}}},
+	{ "v4", "IPv4", 4,
+	  { { 24, 60 }, { 23, 10 }, { 22, 12 }, { 21, 5 }, { 20, 5 }, { 19, 3 }, { 18, 2 }, { 17, 1 }, { 16, 2 } } },
+	{ "v4long", "IPv4, a tenth longer than /24", 4,
+	  { { 24, 54 }, { 23, 9 }, { 22, 11 }, { 21, 5 }, { 20, 5 }, { 19, 3 }, { 18, 2 }, { 16, 1 },
+	    { 32, 5 }, { 30, 2 }, { 28, 2 }, { 25, 1 } } },
+	{ "v6", "IPv6", 6,
+	  { { 48, 45 }, { 32, 15 }, { 44, 10 }, { 40, 8 }, { 36, 6 }, { 29, 4 }, { 46, 4 }, { 64, 4 }, { 47, 2 },
+	    { 56, 2 } } },
 };
+/* clang-format on */
 #define MIXES (sizeof(mixes) / sizeof(mixes[0]))
 
 static int prefix_cmp(const void *a, const void *b)
@@ -56,8 +60,8 @@ static int prefix_cmp(const void *a, const void *b)
 /* Unicast IPv4; IPv6 from 2000::/3 below 50,000 allocations of 32 bits, as registries hand them out. */
 static void address_random(struct bench_rng *rng, uint8_t family, uint8_t addr[16])
 {
-	static const uint8_t v6_top[][2] = {{0x20, 0x01}, {0x24, 0x00}, {0x26, 0x00}, {0x28, 0x00}, {0x2a, 0x00},
-					    {0x2c, 0x00}};
+	static const uint8_t v6_top[][2] = { { 0x20, 0x01 }, { 0x24, 0x00 }, { 0x26, 0x00 },
+					     { 0x28, 0x00 }, { 0x2a, 0x00 }, { 0x2c, 0x00 } };
 	uint64_t r = bench_rand(rng);
 
 	memset(addr, 0, 16);
@@ -66,7 +70,7 @@ static void address_random(struct bench_rng *rng, uint8_t family, uint8_t addr[1
 
 		memcpy(addr, &a, 4);
 	} else {
-		struct bench_rng block = {0x9e3779b97f4a7c15ULL * (1 + (r >> 16) % 50000)};
+		struct bench_rng block = { 0x9e3779b97f4a7c15ULL * (1 + (r >> 16) % 50000) };
 		uint64_t alloc = bench_rand(&block), low = bench_rand(rng);
 
 		memcpy(addr, &alloc, 4);
@@ -89,14 +93,15 @@ static void address_mask(uint8_t addr[16], unsigned int len)
 static struct prefix *prefixes_make(const struct mix *mix, size_t n)
 {
 	struct prefix *p = malloc(2 * n * sizeof(*p)), tmp;
-	struct bench_rng rng = {0x1234567 + n + mix->family};
+	struct bench_rng rng = { 0x1234567 + n + mix->family };
 	size_t have = 0, kept;
 
 	if (!p)
 		return NULL;
 	while (have < n) {
-		for (size_t want = have + (n - have) * 5 / 4 + 1 < 2 * n ? have + (n - have) * 5 / 4 + 1 : 2 * n; have < want;
-		     have++) {
+		for (size_t want = have + (n - have) * 5 / 4 + 1 < 2 * n ? have + (n - have) * 5 / 4 + 1 :
+									   2 * n;
+		     have < want; have++) {
 			unsigned int x = (unsigned int)(bench_rand(&rng) % 100), k = 0;
 
 			while (x >= mix->lens[k].percent)
@@ -125,11 +130,14 @@ static struct prefix *prefixes_make(const struct mix *mix, size_t n)
 static struct drive_header *queries_make(const struct mix *mix, const struct prefix *p, size_t n)
 {
 	struct drive_header *h = malloc(QUERIES * sizeof(*h));
-	struct bench_rng rng = {0xabcdef + n};
+	struct bench_rng rng = { 0xabcdef + n };
 
 	for (size_t i = 0; h && i < QUERIES; i++) {
-		struct drive_flow flow = {.family = mix->family, .proto = 17, .dst = {192, 168, 1, 1}, .sport = 40000,
-					  .dport = 53};
+		struct drive_flow flow = { .family = mix->family,
+					   .proto = 17,
+					   .dst = { 192, 168, 1, 1 },
+					   .sport = 40000,
+					   .dport = 53 };
 
 		address_random(&rng, mix->family, flow.src);
 		if (i % 10) {
@@ -185,7 +193,8 @@ static int trie_load(struct job *job, const struct prefix *p)
 		uint8_t addr[16];
 	} key;
 
-	job->trie = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "trie", (uint32_t)(4 + addr_len), 8, (uint32_t)job->n, &opts);
+	job->trie = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "trie", (uint32_t)(4 + addr_len), 8,
+				   (uint32_t)job->n, &opts);
 	if (job->trie < 0)
 		return job->trie;
 	for (size_t i = 0; i < job->n; i++) {
@@ -272,11 +281,11 @@ static void generation(void *arg)
 	pipe_set_generation(s->pipe, s->generation);
 }
 
-static int job_measure(struct job *job, struct pipe *pipe, const struct ruleset *catch_all, unsigned int rounds,
-		       unsigned int load)
+static int job_measure(struct job *job, struct pipe *pipe, const struct ruleset *catch_all,
+		       unsigned int rounds, unsigned int load)
 {
 	enum { NOOP, PLAIN, PEER, BASE, FULL, VARIANTS };
-	struct switch_to base = {pipe, 2}, full = {pipe, 3};
+	struct switch_to base = { pipe, 2 }, full = { pipe, 3 };
 	struct bench_prog progs[VARIANTS];
 	struct drive drives[VARIANTS];
 	struct bpf_object *peers;
@@ -291,11 +300,13 @@ static int job_measure(struct job *job, struct pipe *pipe, const struct ruleset 
 	if (!err)
 		err = ruleset_use(&job->set, pipe, 1);
 	targets[NOOP] = -1;
-	targets[PLAIN] = bpf_program__fd(bpf_object__find_program_by_name(peers, v4 ? "plain_v4" : "plain_v6"));
+	targets[PLAIN] =
+		bpf_program__fd(bpf_object__find_program_by_name(peers, v4 ? "plain_v4" : "plain_v6"));
 	targets[PEER] = bpf_program__fd(bpf_object__find_program_by_name(peers, v4 ? "lpm_v4" : "lpm_v6"));
 	targets[BASE] = targets[FULL] = pipe_prog(pipe, "root");
 	for (; !err && n < VARIANTS; n++) {
-		err = drive_open("drive", job->mix->family, &job->headers, targets[n], 0, &drives[n], &progs[n]);
+		err = drive_open("drive", job->mix->family, &job->headers, targets[n], 0, &drives[n],
+				 &progs[n]);
 		if (err)
 			break;
 	}
@@ -315,7 +326,8 @@ static int job_measure(struct job *job, struct pipe *pipe, const struct ruleset 
 	ours = pipe_counter(pipe, ruleset_counter(0)).packets - ours;
 	theirs = peer_matches(peers) - theirs;
 	if (!err && (ours != theirs || ours < QUERIES / 2)) {
-		fprintf(stderr, "prefixes: %s %zu: %lu packets matched, the trie says %lu\n", job->mix->id, job->n, ours, theirs);
+		fprintf(stderr, "prefixes: %s %zu: %lu packets matched, the trie says %lu\n", job->mix->id,
+			job->n, ours, theirs);
 		err = -EBADMSG;
 	}
 	job->total[OURS][load] = progs[FULL].min_ns - progs[NOOP].min_ns;
@@ -335,27 +347,36 @@ static void job_report(const struct job *job, unsigned int loads)
 	const char *m = job->mix->id, *t = job->mix->text;
 	double mb = (double)job->set.bytes / 1e6, seconds = job->set.compile_seconds + job->set.load_seconds;
 
-	bench_row_stat(bench_text("prefix.%s.%zu.ours.total", m, job->n), bench_text("%s, %zu prefixes: tcctl, total", t, job->n),
-		       job->total[OURS], loads, "ns");
-	bench_row_stat(bench_text("prefix.%s.%zu.lpm.total", m, job->n), bench_text("%s, %zu prefixes: LPM trie, total", t, job->n),
-		       job->total[TRIE], loads, "ns");
+	bench_row_stat(bench_text("prefix.%s.%zu.ours.total", m, job->n),
+		       bench_text("%s, %zu prefixes: tcctl, total", t, job->n), job->total[OURS], loads,
+		       "ns");
+	bench_row_stat(bench_text("prefix.%s.%zu.lpm.total", m, job->n),
+		       bench_text("%s, %zu prefixes: LPM trie, total", t, job->n), job->total[TRIE], loads,
+		       "ns");
 	bench_row_stat(bench_text("prefix.%s.%zu.ours.lookup", m, job->n),
-		       bench_text("%s, %zu prefixes: tcctl, look-up", t, job->n), job->lookup[OURS], loads, "ns");
+		       bench_text("%s, %zu prefixes: tcctl, look-up", t, job->n), job->lookup[OURS], loads,
+		       "ns");
 	bench_row_stat(bench_text("prefix.%s.%zu.lpm.lookup", m, job->n),
-		       bench_text("%s, %zu prefixes: LPM trie, look-up", t, job->n), job->lookup[TRIE], loads, "ns");
-	bench_row_stat(bench_text("prefix.%s.%zu.ratio", m, job->n), bench_text("%s, %zu prefixes: tcctl / LPM, look-up", t, job->n),
-		       job->ratio, loads, "×");
-	bench_row(bench_text("prefix.%s.%zu.bytes", m, job->n), bench_text("%s, %zu prefixes: compiled", t, job->n), mb, "MB", mb, mb);
-	bench_row(bench_text("prefix.%s.%zu.compile", m, job->n), bench_text("%s, %zu prefixes: compile and load", t, job->n), seconds,
-		  "s", seconds, seconds);
-	bench_row(bench_text("prefix.%s.%zu.lpm.load", m, job->n), bench_text("%s, %zu prefixes: filling the trie", t, job->n),
-		  job->trie_seconds, "s", job->trie_seconds, job->trie_seconds);
+		       bench_text("%s, %zu prefixes: LPM trie, look-up", t, job->n), job->lookup[TRIE], loads,
+		       "ns");
+	bench_row_stat(bench_text("prefix.%s.%zu.ratio", m, job->n),
+		       bench_text("%s, %zu prefixes: tcctl / LPM, look-up", t, job->n), job->ratio, loads,
+		       "×");
+	bench_row(bench_text("prefix.%s.%zu.bytes", m, job->n),
+		  bench_text("%s, %zu prefixes: compiled", t, job->n), mb, "MB", mb, mb);
+	bench_row(bench_text("prefix.%s.%zu.compile", m, job->n),
+		  bench_text("%s, %zu prefixes: compile and load", t, job->n), seconds, "s", seconds,
+		  seconds);
+	bench_row(bench_text("prefix.%s.%zu.lpm.load", m, job->n),
+		  bench_text("%s, %zu prefixes: filling the trie", t, job->n), job->trie_seconds, "s",
+		  job->trie_seconds, job->trie_seconds);
 }
 
 int main(void)
 {
-	static const char catch_all_yaml[] = "tcctl: 1\nclasses:\n  hit: { mark: 1 }\nrules:\n  all:\n    - { class: hit }\n";
-	static const size_t sizes[] = {1000, 100000, 1000000};
+	static const char catch_all_yaml[] =
+		"tcctl: 1\nclasses:\n  hit: { mark: 1 }\nrules:\n  all:\n    - { class: hit }\n";
+	static const size_t sizes[] = { 1000, 100000, 1000000 };
 	static struct job jobs[MIXES * 3];
 	bool quick = bench_init();
 	unsigned int loads = quick ? 3 : 5, rounds = quick ? 15 : 61, n_jobs = 0;
@@ -378,8 +399,9 @@ int main(void)
 			job->n = sizes[s];
 			err = job_prepare(job);
 			if (err)
-				bench_skip(bench_text("prefix.%s.%zu", mixes[m].id, sizes[s]), "cannot be set up: %s: %s",
-					   strerror(-err), ruleset_error());
+				bench_skip(bench_text("prefix.%s.%zu", mixes[m].id, sizes[s]),
+					   "cannot be set up: %s",
+					   *ruleset_error() ? ruleset_error() : strerror(-err));
 			else
 				n_jobs++;
 		}
@@ -398,7 +420,9 @@ int main(void)
 			jobs[i].failed = err;
 			if (err)
 				bench_skip(bench_text("prefix.%s.%zu", jobs[i].mix->id, jobs[i].n), "%s",
-					   err == -EBADMSG ? "the two do not agree on the packets that match" : strerror(-err));
+					   err == -EBADMSG ?
+						   "the two do not agree on the packets that match" :
+						   strerror(-err));
 		}
 		pipe_close(&pipe);
 	}

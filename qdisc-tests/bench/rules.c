@@ -58,7 +58,9 @@ struct job {
 /* Marks only: what classes write is not what is measured here. */
 static struct spec *spec_make(enum rulegen_mix mix, size_t n)
 {
-	struct rulegen_options options = {.mix = mix, .keys = RULEGEN_ABSOLUTE, .n_rules = n, .catch_all = true, .seed = 1};
+	struct rulegen_options options = {
+		.mix = mix, .keys = RULEGEN_ABSOLUTE, .n_rules = n, .catch_all = true, .seed = 1
+	};
 	struct spec *spec = rulegen_make(&options);
 
 	for (size_t c = TCCTL_CLASS_FIRST; c < spec->n_classes; c++) {
@@ -73,7 +75,8 @@ static struct spec *spec_make(enum rulegen_mix mix, size_t n)
 }
 
 /* A TCP or UDP packet near the rules, as a flow and as rules see it on the wire. */
-static void flow_make(uint64_t *state, const struct spec *spec, struct drive_flow *flow, struct rules_packet *seen)
+static void flow_make(uint64_t *state, const struct spec *spec, struct drive_flow *flow,
+		      struct rules_packet *seen)
 {
 	struct rules_packet p;
 
@@ -81,13 +84,21 @@ static void flow_make(uint64_t *state, const struct spec *spec, struct drive_flo
 		rulegen_packet_near(state, spec, &spec->rulesets[0], &p);
 		rulegen_packet_tidy(&p);
 	} while (p.family != 4 || (p.proto != 6 && p.proto != 17) || p.frag != SPEC_FRAG_WHOLE);
-	*flow = (struct drive_flow){.family = 4, .proto = p.proto, .sport = p.sport, .dport = p.dport};
+	*flow = (struct drive_flow){ .family = 4, .proto = p.proto, .sport = p.sport, .dport = p.dport };
 	memcpy(flow->src, p.src, 4);
 	memcpy(flow->dst, p.dst, 4);
-	*seen = (struct rules_packet){.family = 4, .proto = p.proto, .has_ports = true, .sport = p.sport,
-				      .dport = p.dport, .has_flags = p.proto == 6, .tcp_flags = 0x10,
-				      .frag = SPEC_FRAG_WHOLE, .vlan = SPEC_VLAN_NONE, .length = DRIVE_HEADER,
-				      .has_mac = true, .mac = {2, 0, 0, 0, 0, 2}};
+	*seen = (struct rules_packet){ .family = 4,
+				       .proto = p.proto,
+				       .has_ports = true,
+				       .sport = p.sport,
+				       .dport = p.dport,
+				       .has_flags = p.proto == 6,
+				       .tcp_flags = 0x10,
+				       .frag = SPEC_FRAG_WHOLE,
+				       .vlan = SPEC_VLAN_NONE,
+				       .length = DRIVE_HEADER,
+				       .has_mac = true,
+				       .mac = { 2, 0, 0, 0, 0, 2 } };
 	memcpy(seen->src, p.src, 4);
 	memcpy(seen->dst, p.dst, 4);
 }
@@ -123,8 +134,8 @@ static int traffic_make(struct traffic *t, const struct spec *spec, size_t n_flo
 		key.dport = htons(flow.dport);
 		key.proto = flow.proto;
 		/* Which rule it is matters where the counters are compared; finding it is linear in the rules. */
-		rule = n_flows <= LIVE ? rules_match_linear(spec, &spec->rulesets[0], &seen)
-				       : (int)(i % spec->rulesets[0].n_rules);
+		rule = n_flows <= LIVE ? rules_match_linear(spec, &spec->rulesets[0], &seen) :
+					 (int)(i % spec->rulesets[0].n_rules);
 		value.rule = rule < 0 ? 0 : (uint32_t)rule;
 		value.mark = rule < 0 ? 0 : (uint32_t)spec->rulesets[0].rules[rule].class;
 		if (bpf_map_update_elem(t->hash, &key, &value, 0))
@@ -214,7 +225,8 @@ static int pass(const struct bench_prog *p, uint32_t n)
 
 /* Both classify every flow alike: each header once, then the counters of every rule. */
 static int compare(const struct job *job, const struct traffic *t, const struct pipe *pipe,
-		   const struct bpf_object *peers, const struct bench_prog *ours, const struct bench_prog *hash)
+		   const struct bpf_object *peers, const struct bench_prog *ours,
+		   const struct bench_prog *hash)
 {
 	size_t n = job->set.n_rules;
 	int64_t *diff = calloc(n, sizeof(*diff));
@@ -224,16 +236,19 @@ static int compare(const struct job *job, const struct traffic *t, const struct 
 	if (!diff)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		diff[i] = (int64_t)(peer_count(peers, (uint32_t)i) - pipe_counter(pipe, ruleset_counter(i)).packets);
+		diff[i] = (int64_t)(peer_count(peers, (uint32_t)i) -
+				    pipe_counter(pipe, ruleset_counter(i)).packets);
 	err = pass(ours, t->n_headers);
 	if (!err)
 		err = pass(hash, t->n_headers);
 	for (size_t i = 0; i < n; i++)
-		if (diff[i] != (int64_t)(peer_count(peers, (uint32_t)i) - pipe_counter(pipe, ruleset_counter(i)).packets))
+		if (diff[i] != (int64_t)(peer_count(peers, (uint32_t)i) -
+					 pipe_counter(pipe, ruleset_counter(i)).packets))
 			wrong++;
 	free(diff);
 	if (!err && wrong) {
-		fprintf(stderr, "rules: %s %zu: %zu rules counted differently\n", rulegen_mix_names[job->mix], job->n, wrong);
+		fprintf(stderr, "rules: %s %zu: %zu rules counted differently\n", rulegen_mix_names[job->mix],
+			job->n, wrong);
 		err = -EBADMSG;
 	}
 	return err;
@@ -279,15 +294,16 @@ static void job_report_tables(const struct job *job)
 	double seconds = job->set.compile_seconds + job->set.load_seconds, mb = (double)job->set.bytes / 1e6;
 	size_t n = job->n;
 
-	bench_row(bench_text("rules.%s.%zu.compile", mix, n), bench_text("%s, %zu rules: compile and load, CPU", mix, n), seconds, "s",
-		  seconds, seconds);
-	bench_row(bench_text("rules.%s.%zu.bytes", mix, n), bench_text("%s, %zu rules: compiled", mix, n), mb, "MB", mb, mb);
+	bench_row(bench_text("rules.%s.%zu.compile", mix, n),
+		  bench_text("%s, %zu rules: compile and load, CPU", mix, n), seconds, "s", seconds, seconds);
+	bench_row(bench_text("rules.%s.%zu.bytes", mix, n), bench_text("%s, %zu rules: compiled", mix, n), mb,
+		  "MB", mb, mb);
 	bench_row(bench_text("rules.%s.%zu.lines", mix, n),
-		  bench_text("%s, %zu rules: table lines that a random header touches (mean, most)", mix, n), job->lines_mean,
-		  "lines", job->lines_mean, job->lines_max);
+		  bench_text("%s, %zu rules: table lines that a random header touches (mean, most)", mix, n),
+		  job->lines_mean, "lines", job->lines_mean, job->lines_max);
 	bench_row(bench_text("rules.%s.%zu.lines_max", mix, n),
-		  bench_text("%s, %zu rules: most table lines of 100,000 random headers", mix, n), job->lines_max, "lines",
-		  job->lines_max, job->lines_max);
+		  bench_text("%s, %zu rules: most table lines of 100,000 random headers", mix, n),
+		  job->lines_max, "lines", job->lines_max, job->lines_max);
 }
 
 static void job_report(const struct job *job, unsigned int loads)
@@ -302,11 +318,14 @@ static void job_report(const struct job *job, unsigned int loads)
 		for (unsigned int l = 0; l < loads; l++)
 			ratio[l] = t->ours[l] / t->hash_ns[l];
 		bench_row_stat(bench_text("rules.%s.%zu.%s.ours", mix, n, t->id),
-			       bench_text("%s, %zu rules, %zu flows: tcctl", mix, n, t->n_flows), t->ours, loads, "ns");
+			       bench_text("%s, %zu rules, %zu flows: tcctl", mix, n, t->n_flows), t->ours,
+			       loads, "ns");
 		bench_row_stat(bench_text("rules.%s.%zu.%s.hash", mix, n, t->id),
-			       bench_text("%s, %zu rules, %zu flows: hash of the flows", mix, n, t->n_flows), t->hash_ns, loads, "ns");
+			       bench_text("%s, %zu rules, %zu flows: hash of the flows", mix, n, t->n_flows),
+			       t->hash_ns, loads, "ns");
 		bench_row_stat(bench_text("rules.%s.%zu.%s.ratio", mix, n, t->id),
-			       bench_text("%s, %zu rules, %zu flows: tcctl / hash", mix, n, t->n_flows), ratio, loads, "×");
+			       bench_text("%s, %zu rules, %zu flows: tcctl / hash", mix, n, t->n_flows),
+			       ratio, loads, "×");
 	}
 }
 
@@ -334,7 +353,7 @@ static int emit(const char *mix, size_t n)
 
 int main(int argc, char **argv)
 {
-	static const size_t sizes[] = {10, 1000, 10000, 100000};
+	static const size_t sizes[] = { 10, 1000, 10000, 100000 };
 	static struct job jobs[3 * 4];
 	bool quick = bench_init();
 	unsigned int loads = quick ? 3 : 5, rounds = quick ? 15 : 61, n_jobs = 0;
@@ -352,8 +371,9 @@ int main(int argc, char **argv)
 			job->n = sizes[s];
 			err = job_prepare(job);
 			if (err)
-				bench_skip(bench_text("rules.%s.%zu", rulegen_mix_names[mix], sizes[s]), "cannot be set up: %s: %s",
-					   strerror(-err), ruleset_error());
+				bench_skip(bench_text("rules.%s.%zu", rulegen_mix_names[mix], sizes[s]),
+					   "cannot be set up: %s",
+					   *ruleset_error() ? ruleset_error() : strerror(-err));
 			else
 				job_report_tables(&jobs[n_jobs++]);
 		}
@@ -377,8 +397,10 @@ int main(int argc, char **argv)
 				err = traffic_measure(job, &job->traffic[t], &pipe, rounds, load);
 			job->failed = err;
 			if (err)
-				bench_skip(bench_text("rules.%s.%zu", rulegen_mix_names[job->mix], job->n), "%s",
-					   err == -EBADMSG ? "the two do not agree on the rules that match" : strerror(-err));
+				bench_skip(bench_text("rules.%s.%zu", rulegen_mix_names[job->mix], job->n),
+					   "%s",
+					   err == -EBADMSG ? "the two do not agree on the rules that match" :
+							     strerror(-err));
 		}
 		pipe_close(&pipe);
 	}

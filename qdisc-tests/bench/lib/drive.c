@@ -74,14 +74,14 @@ void drive_header_write(const struct drive_flow *flow, struct drive_header *ret)
 	}
 }
 
-int drive_open(const char *name, int family, const struct drive_headers *headers, int target_fd, uint32_t classid,
-	       struct drive *ret_drive, struct bench_prog *ret_prog)
+int drive_open(const char *name, int family, const struct drive_headers *headers, int target_fd,
+	       uint32_t classid, struct drive *ret_drive, struct bench_prog *ret_prog)
 {
-	static const unsigned char addresses[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+	static const unsigned char addresses[12] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2 };
 	struct bpf_object *obj = bpf_object__open(bench_object("driver"));
 	struct {
 		uint32_t mask, classid;
-	} constants = {headers->n - 1, classid};
+	} constants = { headers->n - 1, classid };
 	const uint32_t zero = 0;
 	struct bpf_map *map;
 	int err;
@@ -100,7 +100,8 @@ int drive_open(const char *name, int family, const struct drive_headers *headers
 		goto fail;
 	if (target_fd < 0)
 		target_fd = bpf_program__fd(bpf_object__find_program_by_name(obj, "noop"));
-	if (bpf_map_update_elem(bpf_map__fd(bpf_object__find_map_by_name(obj, "target")), &zero, &target_fd, 0)) {
+	if (bpf_map_update_elem(bpf_map__fd(bpf_object__find_map_by_name(obj, "target")), &zero, &target_fd,
+				0)) {
 		err = -errno;
 		goto fail;
 	}

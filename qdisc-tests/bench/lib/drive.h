@@ -42,8 +42,8 @@ struct drive {
 	struct bpf_object *obj;
 	unsigned char frame[DRIVE_FRAME];
 };
-int drive_open(const char *name, int family, const struct drive_headers *headers, int target_fd, uint32_t classid,
-	       struct drive *ret_drive, struct bench_prog *ret_prog);
+int drive_open(const char *name, int family, const struct drive_headers *headers, int target_fd,
+	       uint32_t classid, struct drive *ret_drive, struct bench_prog *ret_prog);
 void drive_close(struct drive *drive);
 
 #endif

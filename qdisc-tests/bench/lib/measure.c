@@ -17,7 +17,7 @@
 
 bool bench_init(void)
 {
-	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	const char *quick = getenv("BENCH_QUICK");
 	cpu_set_t may, one;
 

@@ -31,7 +31,7 @@ struct bench_prog {
 	int fd;
 	const void *packet;
 	uint32_t len;
-	uint32_t repeat; /* runs in a slice; 0: found out by the first call */
+	uint32_t repeat;	   /* runs in a slice; 0: found out by the first call */
 	void (*before)(void *arg); /* called before each slice, outside the time measured; may be NULL */
 	void *arg;
 	double min_ns; /* out: cheapest slice, ns for one run */

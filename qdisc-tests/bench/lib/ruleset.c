@@ -49,7 +49,8 @@ static int arena_load(const struct rules_arena *arena)
 		keys[i] = i;
 	for (uint32_t i = 0, some; i < n && !err; i += some) {
 		some = n - i < 65536 ? n - i : 65536;
-		err = bpf_map_update_batch(fd, keys + i, (const char *)arena->lines + (size_t)i * LINE, &some, &batch);
+		err = bpf_map_update_batch(fd, keys + i, (const char *)arena->lines + (size_t)i * LINE, &some,
+					   &batch);
 	}
 out:
 	free(keys);
@@ -60,7 +61,7 @@ out:
 
 int ruleset_compile(const struct spec *spec, struct ruleset *ret)
 {
-	struct rules_options unlimited = {.max_bytes = (size_t)1 << 30};
+	struct rules_options unlimited = { .max_bytes = (size_t)1 << 30 };
 	const struct spec_ruleset *set = &spec->rulesets[0];
 	struct tcctl_diags *diags = diags_new();
 	uint32_t *ids = malloc(set->n_rules * sizeof(*ids));
@@ -100,7 +101,7 @@ out:
 
 int ruleset_load(const char *yaml, size_t len, const char *base, struct ruleset *ret)
 {
-	struct spec_options options = {.base = base};
+	struct spec_options options = { .base = base };
 	struct tcctl_diags *diags = diags_new();
 	struct spec *spec = NULL;
 	double t0 = bench_cpu(), parse_seconds;

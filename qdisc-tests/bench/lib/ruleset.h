@@ -11,7 +11,7 @@
 #include "spec.h"
 
 struct ruleset {
-	int fd; /* the arena's map */
+	int fd;			  /* the arena's map */
 	struct rules_arena arena; /* the same in user space */
 	size_t n_rules, bytes, depth_max;
 	double parse_seconds, compile_seconds, load_seconds; /* CPU time */
