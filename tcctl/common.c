@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -13,18 +14,26 @@
 
 int load_config(const struct options *options, struct tcctl_diags *diags, struct tcctl_config **ret_config)
 {
-	static const char *const default_paths[] = { DEFAULT_CONFIG };
 	struct tcctl_config_options config_options = { .sz = sizeof(config_options), .base = options->base };
+	size_t n = options->n_args ? options->n_args : 1;
+	const char **paths;
+	int err;
 
 	if (!options->n_args && access(DEFAULT_CONFIG, F_OK)) {
-		diag_hint(diag_errno(diag_error(diags, NULL,
-						"no configuration: " DEFAULT_CONFIG " does not exist"),
+		diag_hint(diag_errno(diag_error(diags, NULL, "no configuration: " DEFAULT_CONFIG " does not exist"),
 				     ENOENT),
 			  "name a file: `tcctl %s FILE`", options->command->name);
 		return -ENOENT;
 	}
-	return tcctl_config_load(options->n_args ? options->args : default_paths,
-				 options->n_args ? options->n_args : 1, &config_options, diags, ret_config);
+	paths = calloc(n, sizeof(*paths));
+	if (!paths)
+		return -ENOMEM;
+	paths[0] = DEFAULT_CONFIG;
+	for (size_t i = 0; i < options->n_args; i++)
+		paths[i] = strcmp(options->args[i], "-") ? options->args[i] : "/dev/stdin";
+	err = tcctl_config_load(paths, n, &config_options, diags, ret_config);
+	free(paths);
+	return err;
 }
 
 static bool bpffs_missing(void)

@@ -127,6 +127,7 @@ result "control characters are not passed on" "$("$tcctl" check escape.yaml 2>&1
 printf 'tcctl: 1\nrules:\n  a:\n    - { %0500d: 1 }\n' 0 >long.yaml
 result "long lines are cut" "$("$tcctl" check long.yaml 2>&1 | grep '|' | awk 'length > 140')"
 printf 'tcctl: 1\nrules:\n  wan:\n    - { port: 53, class: keep }\ninterfaces:\n  eth0: { rules: wan }\n' >fine.yaml
+result "- is standard input" "$("$tcctl" check -q - <fine.yaml 2>&1)"
 result "quiet says nothing" "$("$tcctl" check -q fine.yaml 2>&1)"
 "$tcctl" check fine.yaml >/dev/full 2>err
 result "a full disk is an error" "$([[ $? = 1 && $(<err) = *"No space left"* ]] || cat err)"
