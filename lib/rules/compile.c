@@ -128,8 +128,9 @@ static int finish(struct compile *c, const struct arena_roots *roots, uint32_t c
 
 	if (c->sets.n[0] || c->sets.n[1])
 		h.used |= ARENA_USE_SETS;
-	/* a handful of lines is found sooner than the flow cache would answer */
-	if (c->stats.depth <= 4 && c->stats.trees <= 2)
+	/* A set and little else is found in a few lines, and its traffic is often without locality: then a miss in
+	 * the flow cache, and the write that follows, cost more than its hits save. */
+	if (h.used & ARENA_USE_SETS && c->stats.depth <= 4)
 		h.used |= ARENA_NO_CACHE;
 	err = fresh(&h.stamp, sizeof(h.stamp));
 	if (!err)
