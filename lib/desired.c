@@ -178,8 +178,6 @@ static uint64_t code_digest(uint64_t builtin, enum model_link link, const struct
 	return h;
 }
 
-static const char *const stage_after[] = { "decap", "classify", "police", "mark", "encap", "shape", "end" };
-
 /* "[udp/2152: gtpu] → classify(wan: 4 rules) → mine → mark → end" */
 static char *order_text(const struct spec *spec, const struct spec_hook *hook)
 {
@@ -205,21 +203,21 @@ static char *order_text(const struct spec *spec, const struct spec_hook *hook)
 				name);
 		sep = " → ";
 	}
-	for (uint32_t stage = 0; stage < ARRAY_SIZE(stage_after); stage++) {
-		if (stage * TCCTL_STAGE_STRIDE == TCCTL_STAGE_CLASSIFY && hook->ruleset != SPEC_NONE) {
+	for (uint32_t stage = 0; stage < TCCTL_STAGE_MAX; stage += TCCTL_STAGE_STRIDE) {
+		if (stage == TCCTL_STAGE_CLASSIFY && hook->ruleset != SPEC_NONE) {
 			const struct spec_ruleset *set = &spec->rulesets[hook->ruleset];
 
 			fprintf(f, "%sclassify(%s: %zu rule%s%s)", sep, set->name, set->n_rules,
 				set->n_rules == 1 ? "" : "s", hook->mode == SPEC_MODE_OBSERVE ? ", observe only" : "");
 			sep = " → ";
 		}
-		if (stage * TCCTL_STAGE_STRIDE == TCCTL_STAGE_MARK && hook->ruleset != SPEC_NONE &&
+		if (stage == TCCTL_STAGE_MARK && hook->ruleset != SPEC_NONE &&
 		    hook->mode == SPEC_MODE_ENFORCE) {
 			fprintf(f, "%smark", sep);
 			sep = " → ";
 		}
 		for (size_t i = 0; i < hook->n_runs; i++)
-			if (hook->runs[i].at == SPEC_AFTER_STAGE && hook->runs[i].slot == stage * TCCTL_STAGE_STRIDE) {
+			if (hook->runs[i].at == SPEC_AFTER_STAGE && hook->runs[i].slot == stage) {
 				fprintf(f, "%s%s", sep, spec->programs[hook->runs[i].program].name);
 				sep = " → ";
 			}
