@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "nl_internal.h"
 #include "util.h"
 
 /* A namespace that never holds still (device churn) must not keep us for ever. */
 #define DUMP_TRIES 100
+/* After this, 31 ms have passed. */
+#define SEND_TRIES 5
 
 int nl_open(struct nl **ret_nl)
 {
@@ -77,11 +80,18 @@ int nl_send(struct nl *nl, const void *buf, size_t len)
 {
 	ssize_t n;
 
-	do {
+	/* Out of memory comes before anything is done, so asking again is safe, and often enough. */
+	for (int try = 0;; try++) {
 		nl->stats.sends++;
 		n = mnl_socket_sendto(nl->sock, buf, len);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
+		if (n >= 0)
+			return 0;
+		if (errno == EINTR)
+			continue;
+		if ((errno != ENOBUFS && errno != ENOMEM) || try >= SEND_TRIES)
+			return -errno;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000L << try }, NULL);
+	}
 }
 
 int nl_receive(struct nl *nl)

@@ -44,23 +44,28 @@ static void tx_done(struct tx *tx)
 	undo_done(&tx->undo);
 }
 
-/* Nobody's filter is in it: told by two reads that agree, for both directions. */
-static bool clsact_empty(struct nl *nl, uint32_t ifindex)
+/* Is nobody's filter in it? Told by two reads that agree, for both directions. 1 yes, 0 no, -errno. */
+static int clsact_empty(struct nl *nl, uint32_t ifindex)
 {
 	for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX; dir++) {
 		struct nl_filters filters = {};
-		bool empty = !nl_filters_dump(nl, ifindex, nl_parent(dir), &filters) && filters.stable && !filters.n;
+		int err = nl_filters_dump(nl, ifindex, nl_parent(dir), &filters);
+		bool empty = filters.stable && !filters.n;
 
 		nl_filters_done(&filters);
+		if (err)
+			return err;
 		if (!empty)
-			return false;
+			return 0;
 	}
-	return true;
+	return 1;
 }
 
-static void remove_clsacts(struct tx *tx)
+/* -errno: one that we made and nobody uses is still there, and the state must go on saying so. */
+static int remove_clsacts(struct tx *tx)
 {
 	const struct tcctl_plan *plan = tx->s->plan;
+	int err = 0, e;
 
 	for (size_t k = 0; k < plan->n_clsacts; k++) {
 		const struct plan_clsact *c = &plan->clsacts[k];
@@ -68,19 +73,22 @@ static void remove_clsacts(struct tx *tx)
 
 		if (c->op != PLAN_REMOVE)
 			continue;
-		if (!clsact_empty(tx->s->t->nl, c->ifindex)) {
+		e = clsact_empty(tx->s->t->nl, c->ifindex);
+		if (!e) {
 			diag_device(diag_add(tx->s->diags, DIAG_NOTE, NULL,
 					     "clsact stays: there are filters in it that are not ours"),
 				    "%s", c->device);
 			continue;
 		}
-		nl_run_one(tx->s->t->nl, &op);
-		if (op.err && op.err != -ENOENT && op.err != -ENODEV)
-			diag_device(diag_errno(diag_warning(tx->s->diags, NULL, "cannot remove clsact: %s",
-							    strerror(-op.err)),
-					       op.err),
-				    "%s", c->device);
+		if (e > 0)
+			e = nl_run_one(tx->s->t->nl, &op);
+		if (!e || e == -ENOENT || e == -ENODEV)
+			continue;
+		diag_device(diag_errno(diag_error(tx->s->diags, NULL, "cannot remove clsact: %s", strerror(-e)), e), "%s",
+			    c->device);
+		err = err ? err : e;
 	}
+	return err;
 }
 
 static int store(struct tx *tx)
@@ -124,8 +132,9 @@ int tx_settle(struct tx *tx)
 	}
 	for (size_t i = 0; i < s->have.n_orphans && s->owner_fd >= 0; i++)
 		pipeline_remove(s->owner_fd, s->have.orphans[i]);
-	remove_clsacts(tx);
-	e = store(tx);
+	e = remove_clsacts(tx);
+	if (!e)
+		e = store(tx);
 	if (e || err)
 		diag_hint(diag_add(s->diags, DIAG_NOTE, NULL, "what was asked for is in force, but not all could be stored"),
 			  "run the same command again");
