@@ -115,8 +115,10 @@ has_link() { # KIND [ARGUMENT…]: can this kernel make such a device?
 	ip link del qtprobe2
 }
 
-has_act_bpf() { tc actions add action bpf object-pinned /nonexistent 2>&1 | grep -q 'No such file' &&
-	grep -qw tcf_bpf_init /proc/kallsyms; }
+has_act_bpf() { # tc actions of type bpf
+	modprobe -q act_bpf 2>/dev/null
+	grep -qw tcf_bpf_init /proc/kallsyms
+}
 
 # --- waiting ------------------------------------------------------------------------------------------
 

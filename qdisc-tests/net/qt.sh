@@ -56,7 +56,8 @@ expect "net: filled slot of a pinned jump table" 0 "as expected" run "$many" -m 
 expect "map values" 0 "as expected" run "$many" -p target --map 'marks[07000000]=2a000000' --in mark=7 "$dns" --expect 'mark=42 map:marks[07000000]=1'
 expect "section name" 0 "as expected" run "$many" -p classifier/old "$dns" --expect 'verdict=unspec len=60'
 expect "action program" 0 "as expected" run "$many" -p act "$dns" --expect 'verdict=pipe mark=5'
-if grep -qw tcf_bpf_init /proc/kallsyms; then
+
+if has_act_bpf; then
 	expect "net: action program" 0 "as expected" run "$many" -m net -p act "$dns" --expect 'verdict=unspec mark=5'
 else
 	skip "net: action program" "act_bpf in this kernel"
