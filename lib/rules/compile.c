@@ -191,6 +191,12 @@ static int compile(struct compile *c, const uint32_t *counter_ids, struct rules_
 				     "%zu MiB",
 				     c->set->name, c->set->n_rules, n_boxes, c->max_bytes >> 20),
 			  "fewer rules that overlap in several fields at once, or a bigger budget");
+	} else if (err == -EOVERFLOW && !c->stats.depth) {
+		err = -E2BIG;
+		diag_hint(diag_error(c->diags, &c->set->loc,
+				     "rule set %s (%zu rules, %zu elementary matches) takes more work to compile than is allowed",
+				     c->set->name, c->set->n_rules, n_boxes),
+			  "too many rules overlap in several ranges at once; make them more specific");
 	} else if (err == -EOVERFLOW) {
 		err = -E2BIG;
 		diag_hint(diag_error(c->diags, &c->set->loc,

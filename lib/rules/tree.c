@@ -720,7 +720,7 @@ static int trees_try(const struct boxes *x, unsigned int family, const struct tr
 		.copies = plan->copies, .copies0 = plan->copies0, .memory = plan->memory, .gain = plan->gain,
 		.together = plan->together,
 		.spilled = spilled, .counts = counts,
-		.work_max = 2000000000ULL + 200000ULL * x->n,
+		.work_max = 2000000000ULL + 30000ULL * x->n,
 	};
 	size_t n = x->n, n_trees = 0, depth = 0;
 	uint32_t base;
@@ -785,6 +785,9 @@ int trees_build(const struct boxes *x, unsigned int family, const struct tree_ru
 		}
 		if (err != -EOVERFLOW && err != -E2BIG)
 			return err;
+		/* far from it, or out of work or memory: another plan would only take longer to say the same */
+		if (err == -E2BIG || !depth || depth > 2 * ARENA_STEPS)
+			break;
 	}
 	if (err)
 		depth = least == SIZE_MAX ? 0 : least;
