@@ -25,7 +25,8 @@ struct rules_options {
 struct rules_stats {
 	size_t bytes;	     /* of the arena */
 	size_t counters;     /* counters the rule set needs */
-	size_t depth_max;    /* longest chain of table lines a packet can touch */
+	size_t bytes_per_cpu; /* of its counters, in whole chunks, and of the flow cache; times the number of possible CPUs */
+	size_t depth_max;    /* most table lines that a packet can touch */
 	double compile_seconds;
 };
 

@@ -11,6 +11,7 @@
 
 /* Boxes are what memory and time follow: so many for each budgeted entry, copies included. */
 #define BYTES_PER_BOX 48
+#define FLOW_CACHE (2048 * 64) /* `flows` of tcctl/maps.h */
 
 struct compile {
 	const struct spec *spec;
@@ -229,6 +230,8 @@ int rules_compile(const struct spec *spec, const struct spec_ruleset *set, const
 		*ret_stats = (struct rules_stats){
 			.bytes = ret_arena->n_lines * ARENA_LINE,
 			.counters = set->n_rules,
+			.bytes_per_cpu = (set->n_rules + TCCTL_CHUNK - 1) / TCCTL_CHUNK * TCCTL_CHUNK *
+						 sizeof(struct tcctl_counter) + FLOW_CACHE,
 			.depth_max = c.stats.depth + c.set_depth,
 			.compile_seconds = now() - t0,
 		};
