@@ -12,7 +12,7 @@
 #include "classifier.h"
 #include "tcctl/abi.h"
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	if (level == LIBBPF_WARN && getenv("V"))
 		return vfprintf(stderr, fmt, args);
