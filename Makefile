@@ -48,9 +48,11 @@ BPF_SYSINC = -I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_SRC := $(wildcard bpf-progs/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:bpf-progs/%.bpf.c=$(B)/bpf/%.bpf.o)
 BPF_HDR := $(wildcard bpf-progs/include/tcctl/*.h bpf-progs/*.h)
-# act.bpf.o is SCHED_ACT and stands alone; everything else is linked into one pipeline object.
-PIPELINE_OBJ := $(filter-out $(B)/bpf/act.bpf.o,$(BPF_OBJ))
-SKEL := $(B)/skel/pipeline.skel.h
+# act.bpf.o is SCHED_ACT and stands alone; everything else is linked into one pipeline object, compiled without the
+# code that programs attached alone need. alone.bpf.o is the same with it, for tests.
+ALONE_OBJ := $(filter-out $(B)/bpf/act.bpf.o,$(BPF_OBJ))
+PIPELINE_OBJ := $(ALONE_OBJ:$(B)/bpf/%=$(B)/bpf/pipeline/%)
+SKEL := $(B)/skel/pipeline.skel.h $(B)/skel/alone.skel.h
 
 # --- library, tool, tests ----------------------------------------------------------------------------
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
@@ -85,6 +87,11 @@ $(B)/bpf/%.bpf.o: bpf-progs/%.bpf.c $(BPF_HDR)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+$(B)/bpf/pipeline/%.bpf.o: bpf-progs/%.bpf.c $(BPF_HDR)
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DTCCTL_PIPELINE -c $< -o $@
+
 $(B)/tests/%.bpf.o: qdisc-tests/%.bpf.c $(BPF_HDR)
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
@@ -95,7 +102,9 @@ $(B)/examples/%.bpf.o: examples/%.bpf.c $(BPF_HDR)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+$(B)/bpf/alone.bpf.o: $(ALONE_OBJ)
 $(B)/bpf/pipeline.bpf.o: $(PIPELINE_OBJ)
+$(B)/bpf/pipeline.bpf.o $(B)/bpf/alone.bpf.o:
 	$(call say,LINK,$@)
 	$(Q)$(BPFTOOL) gen object $@ $^
 

@@ -88,7 +88,7 @@ static void figures(const struct pipe *p)
 	struct bench_prog_info info;
 	double jited = 0, insns = 0;
 
-	bpf_object__for_each_program(prog, p->skel->obj) {
+	bpf_object__for_each_program(prog, p->obj) {
 		const char *name = bpf_program__name(prog);
 
 		bench_prog_info(bpf_program__fd(prog), &info);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alone.skel.h"
 #include "pipeline.skel.h"
 
 /* Slots and the functions that fill them; NULL: the probe or the next stage. */
@@ -36,14 +37,14 @@ static int probe_load(void)
 
 int pipe_prog(const struct pipe *p, const char *name)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, name);
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, name);
 
 	return prog ? bpf_program__fd(prog) : -1;
 }
 
 int pipe_map(const struct pipe *p, const char *name)
 {
-	return bpf_object__find_map_fd_by_name(p->skel->obj, name);
+	return bpf_object__find_map_fd_by_name(p->obj, name);
 }
 
 int pipe_graft(const struct pipe *p, const char *table, uint32_t slot, int prog_fd)
@@ -89,6 +90,8 @@ int pipe_open(struct pipe *p, const struct tcctl_cfg *cfg, unsigned int stages, 
 {
 	struct bpf_program *classify;
 	struct bpf_map *map;
+	const void *elf;
+	size_t len;
 	int err;
 
 	memset(p, 0, sizeof(*p));
@@ -97,17 +100,23 @@ int pipe_open(struct pipe *p, const struct tcctl_cfg *cfg, unsigned int stages, 
 	p->arena[0] = p->arena[1] = p->probe = -1;
 	p->ncpus = libbpf_num_possible_cpus();
 	libbpf_set_print(silent);
-	p->skel = pipeline__open();
-	if (!p->skel)
+	elf = stages & PIPE_ALONE ? alone__elf_bytes(&len) : pipeline__elf_bytes(&len);
+	p->obj = bpf_object__open_mem(elf, len, NULL);
+	if (!p->obj)
 		return -errno;
-	bpf_object__for_each_map(map, p->skel->obj)
+	bpf_object__for_each_map(map, p->obj) {
 		bpf_map__set_pin_path(map, NULL);
-	classify = bpf_object__find_program_by_name(p->skel->obj, "classify");
+		/* `cfg` is the only constant of the pipeline */
+		if (cfg && strstr(bpf_map__name(map), ".rodata")) {
+			void *constants = (void *)bpf_map__initial_value(map, &len);
+
+			memcpy(constants, cfg, len < sizeof(*cfg) ? len : sizeof(*cfg));
+		}
+	}
+	classify = bpf_object__find_program_by_name(p->obj, "classify");
 	if (classify && !(stages & PIPE_CLASSIFY)) /* by far the longest to verify */
 		bpf_program__set_autoload(classify, false);
-	if (cfg)
-		memcpy((void *)&p->skel->rodata->cfg, cfg, sizeof(*cfg));
-	err = pipeline__load(p->skel);
+	err = bpf_object__load(p->obj);
 	if (!err) {
 		p->probe = probe_load();
 		err = p->probe < 0 ? p->probe : 0;
@@ -133,8 +142,8 @@ void pipe_close(struct pipe *p)
 	for (int i = 0; i < 2; i++)
 		if (p->arena[i] >= 0)
 			close(p->arena[i]);
-	pipeline__destroy(p->skel);
-	p->skel = NULL;
+	bpf_object__close(p->obj);
+	p->obj = NULL;
 }
 
 int pipe_add_chunk(struct pipe *p, uint32_t chunk)

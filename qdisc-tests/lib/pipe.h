@@ -22,10 +22,11 @@
 #define PIPE_CLASSIFY 0x1U
 #define PIPE_MARK 0x2U
 #define PIPE_END 0x4U
+#define PIPE_ALONE 0x8U /* the programs as stock tc gets them, which also run without a root */
 
-struct pipeline;
+struct bpf_object;
 struct pipe {
-	struct pipeline *skel;
+	struct bpf_object *obj;
 	int probe;
 	int ncpus;
 	int chunk[TCCTL_CHUNKS_MAX]; /* fds of counter chunks, -1: none */

@@ -310,7 +310,7 @@ static void whole(void)
 int main(void)
 {
 	test_case("pipeline loads");
-	if (!test_eq(pipe_open(&p, NULL, PIPE_MARK, "entry_eth"), 0))
+	if (!test_eq(pipe_open(&p, NULL, PIPE_MARK | PIPE_ALONE, "entry_eth"), 0))
 		return test_done();
 	for (uint32_t i = 0; i < TCCTL_STAGE_MARK; i++) /* the handlers' end is the probe */
 		pipe_graft(&p, "jt_stage", i, p.probe);

@@ -12,6 +12,7 @@
 
 #include "tcctl/abi.h"
 #include "act.skel.h"
+#include "alone.skel.h"
 #include "pipeline.skel.h"
 #include "test.h"
 
@@ -26,11 +27,11 @@ static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
 }
 
 /* One program at a time: its siblings are switched off, so that its figures are its own. */
-static void load_each(struct bpf_object *(*open)(void))
+static void load_each(struct bpf_object *(*open)(void), const char *which)
 {
 	struct bpf_object *obj = open();
 	struct bpf_program *prog;
-	char names[64][32];
+	char names[64][32], title[64];
 	size_t n = 0;
 
 	bpf_object__for_each_program(prog, obj)
@@ -42,7 +43,8 @@ static void load_each(struct bpf_object *(*open)(void))
 		long insns;
 		int err;
 
-		test_case(names[i]);
+		snprintf(title, sizeof(title), "%s%s", names[i], which);
+		test_case(title);
 		obj = open();
 		bpf_object__for_each_map(map, obj)
 			bpf_map__set_pin_path(map, NULL);
@@ -68,6 +70,14 @@ static struct bpf_object *open_pipeline(void)
 {
 	size_t size;
 	const void *data = pipeline__elf_bytes(&size);
+
+	return bpf_object__open_mem(data, size, NULL);
+}
+
+static struct bpf_object *open_alone(void)
+{
+	size_t size;
+	const void *data = alone__elf_bytes(&size);
 
 	return bpf_object__open_mem(data, size, NULL);
 }
@@ -98,7 +108,8 @@ int main(void)
 		return test_done();
 	}
 	cap_free(caps);
-	load_each(open_pipeline);
-	load_each(open_act);
+	load_each(open_pipeline, "");
+	load_each(open_alone, " alone");
+	load_each(open_act, "");
 	return test_done();
 }

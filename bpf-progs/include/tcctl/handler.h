@@ -80,6 +80,20 @@ static __always_inline bool tcctl_has_context(const struct __sk_buff *skb)
 	return tcctl_cb(skb, TCCTL_CB_GUARD) >> 24 == TCCTL_CB_MAGIC;
 }
 
+/*
+ * Was this program attached without a root in front of it? The programs that tcctl loads never are: they are
+ * compiled with TCCTL_PIPELINE, without the code that works a context out alone, which is most of a small
+ * handler (24 KiB of kernel memory against 4).
+ */
+static __always_inline bool tcctl_is_alone(const struct __sk_buff *skb)
+{
+#ifdef TCCTL_PIPELINE
+	return false;
+#else
+	return tcctl_unlikely(!tcctl_has_context(skb));
+#endif
+}
+
 /* Generation of the data (rules, classes) this packet is to be treated by, 0..255. */
 static __always_inline __u32 tcctl_generation(const struct __sk_buff *skb)
 {
@@ -368,7 +382,7 @@ static __always_inline int tcctl_handled(struct __sk_buff *skb)
 #define TCCTL_PROGRAM(name, run, parsed)                             \
 	SEC("tc") int name(struct __sk_buff *skb)                    \
 	{                                                            \
-		if (tcctl_unlikely(!tcctl_has_context(skb))) {       \
+		if (tcctl_is_alone(skb)) {       \
 			struct __sk_buff *own = skb;                 \
 			asm volatile("" : "+r"(own));                \
 			tcctl_alone(own, parsed);                    \
@@ -380,7 +394,7 @@ static __always_inline int tcctl_handled(struct __sk_buff *skb)
 /* Begin a stage: count it; where no root ran (a program attached alone), work the context out. */
 #define tcctl_stage_begin(skb)                                       \
 	({                                                           \
-		if (tcctl_unlikely(!tcctl_has_context(skb)))         \
+		if (tcctl_is_alone(skb))         \
 			tcctl_alone(skb, TCCTL_PARSED_L4);           \
 		tcctl_count(skb, TCCTL_CNT_STAGE + tcctl_slot);      \
 	})
@@ -388,7 +402,7 @@ static __always_inline int tcctl_handled(struct __sk_buff *skb)
 /* The same for a stage that has nothing to do alone: the context is left empty, with class `keep`. */
 #define tcctl_stage_begin_of(skb, slot)                              \
 	({                                                           \
-		if (tcctl_unlikely(!tcctl_has_context(skb)))         \
+		if (tcctl_is_alone(skb))         \
 			tcctl_alone(skb, TCCTL_PARSED_NOTHING);      \
 		tcctl_count(skb, TCCTL_CNT_STAGE + (slot));          \
 	})
@@ -396,7 +410,7 @@ static __always_inline int tcctl_handled(struct __sk_buff *skb)
 /* Begin a handler of a UDP port: the same with the counter of its slot in jt_udp. */
 #define tcctl_udp_begin(skb)                                         \
 	({                                                           \
-		if (tcctl_unlikely(!tcctl_has_context(skb)))         \
+		if (tcctl_is_alone(skb))         \
 			tcctl_alone(skb, TCCTL_PARSED_L4);           \
 		tcctl_count(skb, TCCTL_CNT_UDP + tcctl_slot);        \
 	})
