@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # Every kind of bad input through the command line: where it is, what was expected, what may be meant, exit status
 # 1, and nothing changed, neither on a host without anything nor on one where a configuration is applied.
 # timeout: 240

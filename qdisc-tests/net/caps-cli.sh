@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # Least privilege: CAP_BPF and CAP_NET_ADMIN do the work; what needs more is refused by name, alone.
 # timeout: 60
 . "${0%/*}/../lib/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # The commands in the order of a day: check, plan, apply, status, export, remove; text, JSON, exit status.
 #
 #   client c0 ---- s0 server      tcctl works on c0

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # Every command in README.md and docs/*.md works as printed.
 #
 # A block fenced as `sh` is run; one that begins with `# FILE` (yaml, c) is written to FILE first. The blocks of a

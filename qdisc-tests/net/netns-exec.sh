@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # `ip netns exec` hides bpffs behind a new /sys: what is applied inside has to outlive the command.
 #
 #   client c0 ---- s0 server      tcctl works on c0

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # Lost and interrupted netlink calls: a lost reply is not a failed request, and nothing is reported that is not so.
 #
 #   client c0 ---- s0 server      tcctl works on c0

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # The netlink layer against this kernel; other kernels answer some requests in other words.
 # also-vm
 # timeout: 120
