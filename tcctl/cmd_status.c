@@ -233,7 +233,9 @@ static void status_print(const struct tcctl_status *status, bool verbose)
 
 int cmd_status(const struct options *options)
 {
-	struct tcctl_status_options status_options = { .sz = sizeof(status_options), .name = options->name };
+	struct tcctl_status_options status_options = { .sz = sizeof(status_options),
+							.name = options->name,
+							.no_neighbours = options->ours };
 	struct tcctl_diags *diags = tcctl_diags_new();
 	struct json_object *json = json_begin(options);
 	struct tcctl_status *status = NULL;

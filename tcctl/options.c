@@ -133,6 +133,13 @@ const struct option_row option_rows[] = {
 		.offset = offsetof(struct options, quiet),
 	},
 	{
+		.name = "ours",
+		.help = "leave out what others have on the same interfaces; faster with many of them",
+		.commands = FOR(CMD_STATUS),
+		.parse = parse_flag,
+		.offset = offsetof(struct options, ours),
+	},
+	{
 		.name = "verbose",
 		.letter = 'v',
 		.help = "print everything: all of the verifier's log, rows of zeroes",

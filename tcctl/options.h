@@ -31,7 +31,7 @@ enum command_id {
 
 struct options {
 	const struct command *command;
-	bool help, json, quiet, verbose;
+	bool help, json, quiet, verbose, ours;
 	const char *base, *netns, *bpffs, *name;
 	unsigned int wait_ms, prio;
 	const char *const *args; /* positional */

@@ -26,7 +26,7 @@ _tcctl() {
 	check) words=" --base --json -j --quiet -q --verbose -v --help -h" ;;
 	plan) words=" --base --netns -n --bpffs --prio --json -j --quiet -q --verbose -v --help -h" ;;
 	apply) words=" --base --netns -n --bpffs --prio --wait --json -j --quiet -q --verbose -v --help -h" ;;
-	status) words=" --name --netns -n --bpffs --json -j --verbose -v --help -h" ;;
+	status) words=" --name --netns -n --bpffs --json -j --ours --verbose -v --help -h" ;;
 	export) words=" --name --netns -n --bpffs --json -j --verbose -v --help -h" ;;
 	remove) words=" --name --netns -n --bpffs --wait --json -j --quiet -q --verbose -v --help -h" ;;
 	doctor) words=" --netns -n --bpffs --json -j --verbose -v --help -h" ;;
