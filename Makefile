@@ -71,7 +71,7 @@ BENCH_LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard qdisc-tests/bench/lib/*.c))
 
 export TCCTL_BUILD = $(abspath $(B))
 
-.PHONY: all bpf lib tool tests demo test check bench install clean deps lint cross-check test-vm test-all fuzz
+.PHONY: all bpf lib tool tests demo test check bench install clean deps lint lint-full cross-check test-vm test-all fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -199,11 +199,13 @@ bench: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests $(BENCH_BIN)
 	@qdisc-tests/bench/run
 
-# Static checks; the rest of what it needs is installed first.
-lint:
+# Static checks; the rest of what they need is installed first. lint-full adds gcc -fanalyzer.
+# The quotes of the version are for a shell, which does not see these flags.
+lint lint-full:
 	@packaging/install-deps build lint
 	@$(MAKE) --no-print-directory $(SKEL) $(B)/skel/act.skel.h $(B)/skel/qt_observe.skel.h
-	@LINT_CFLAGS='$(ALL_CFLAGS) -Iqdisc-tests/lib -Iqdisc-tests/tools' packaging/lint $(T)
+	@LINT_CFLAGS='$(filter-out -DTCCTL_VERSION=%,$(ALL_CFLAGS)) -DTCCTL_VERSION="$(VERSION)" -Iqdisc-tests/lib -Iqdisc-tests/tools' \
+		packaging/lint $(or $(T),$(if $(filter lint-full,$@),full))
 
 install: all
 	install -d $(addprefix $(DESTDIR),/etc/tcctl $(PREFIX)/sbin $(LIBDIR)/pkgconfig $(LIBDIR)/tcctl $(PREFIX)/include/tcctl \

@@ -95,7 +95,7 @@ static void look_kernel(struct tcctl_doctor *d)
 {
 	unsigned int major = 0, minor = 0;
 	struct utsname u;
-	long v;
+	long v = 0;
 	int err;
 
 	if (!uname(&u) && sscanf(u.release, "%u.%u", &major, &minor) == 2) {

@@ -190,7 +190,7 @@ static int read_cookie(void *arg)
 
 int netns_identity(int netns_fd, char ret_identity[NETNS_IDENTITY_MAX])
 {
-	uint64_t cookie;
+	uint64_t cookie = 0;
 	struct stat st;
 	int err;
 

@@ -191,8 +191,8 @@ int pin_list(int dir_fd, char ***ret_names, size_t *ret_n)
 int pin_tree_remove(int dir_fd, const char *name)
 {
 	_cleanup_close_ int fd = -1;
-	char **names;
-	size_t n;
+	char **names = NULL;
+	size_t n = 0;
 	int err;
 
 	if (!unlinkat(dir_fd, name, 0) || errno == ENOENT)

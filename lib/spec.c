@@ -164,7 +164,7 @@ static void cannot_read(struct reader *r, const char *path, int e)
 static int add_file(struct reader *r, const char *path)
 {
 	_cleanup_free_ char *text = NULL;
-	size_t len;
+	size_t len = 0;
 	int e = spec_read_file(path, YAML_BYTES_MAX, &text, &len);
 
 	if (e == -ENOMEM)

@@ -289,7 +289,7 @@ bool spec_addrs_subtract(struct spec_ctx *c, const struct yaml_node *v, struct s
 	bool ok = list_of(c, a, &yes) && list_of(c, b, &no);
 	size_t j = 0;
 
-	for (size_t i = 0; ok && i < yes.n; i++) {
+	for (size_t i = 0; ok && yes.items && i < yes.n; i++) {
 		const struct spec_prefix *p = &yes.items[i];
 		size_t end;
 		bool covered = false;

@@ -124,7 +124,7 @@ static int inject(const struct pair *p, unsigned int slices, uint32_t every, dou
 static int calibrate(struct pair *p)
 {
 	uint64_t before = received(p->rx), got;
-	double ns;
+	double ns = 1;
 	int err;
 
 	err = inject(p, SLICES, BATCH, &ns);

@@ -31,7 +31,8 @@ static void load_each(struct bpf_object *(*open)(void), const char *which)
 {
 	struct bpf_object *obj = open();
 	struct bpf_program *prog;
-	char names[64][32], title[64];
+	static char title[64]; /* the case may end after this function */
+	char names[64][32];
 	size_t n = 0;
 
 	bpf_object__for_each_program(prog, obj)

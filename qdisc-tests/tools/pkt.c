@@ -733,7 +733,7 @@ static int cmd_sniff(const struct options *o)
 		;
 	ready();
 	while (total < o->count && now() < deadline) {
-		struct sockaddr_ll from;
+		struct sockaddr_ll from = { 0 };
 		socklen_t from_len = sizeof(from);
 		ssize_t n = recvfrom(fd, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);
 		struct packet p = { buf, n > 0 ? (size_t)n : 0 };

@@ -229,7 +229,7 @@ static void test_exceptions(void)
 				     lo / 2, lo / 2 + (uint32_t)rand_r(&seed) % 20000);
 			p += sprintf(p, "mark: [0x%x/0xf0, 0x%x/0x33]", (uint32_t)rand_r(&seed) & 0xf0,
 				     (uint32_t)rand_r(&seed) & 0x33);
-			p += sprintf(p, ", src: [10.0.%u.0/24, 10.0.0.0/%u, 10.0.%u.%u]",
+			sprintf(p, ", src: [10.0.%u.0/24, 10.0.0.0/%u, 10.0.%u.%u]",
 				     (uint32_t)rand_r(&seed) % 4, h ? len + 4 > 32 ? 32 : len + 4 : len,
 				     (uint32_t)rand_r(&seed) % 4, (uint32_t)rand_r(&seed) % 256);
 		}

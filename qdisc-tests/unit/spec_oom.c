@@ -106,7 +106,7 @@ static int work(const char *path, bool *ret_same)
 static void sweep(const char *name)
 {
 	char path[300];
-	bool same;
+	bool same = false;
 	int want, r;
 
 	test_case(name);

@@ -114,7 +114,7 @@ static void test_describe(void)
 		"a map",
 		"no value",
 		"\"abc\"",
-		/* cut between characters */
+		/* cut between characters; one string. NOLINTNEXTLINE(bugprone-suspicious-missing-comma) */
 		"\"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
 		"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4...\"",
 	};

@@ -292,7 +292,7 @@ static int parse_fields(struct parser *ps, struct layer *l)
 	int rc = -1;
 
 	ps->p++; /* ( */
-	text = malloc(strlen(ps->p) + 1);
+	text = calloc(1, strlen(ps->p) + 1);
 	if (!text)
 		return -1;
 	for (;;) {

@@ -373,7 +373,7 @@ static int check_map(const struct word *w, struct qt_runner *r, char *err, size_
 {
 	char name[64], key[256] = "", *got = NULL, *want = w->value;
 	uint64_t n;
-	char hex[17];
+	char hex[17] = "";
 	int rc;
 
 	if (sscanf(w->key, "map:%63[^[][%255[^]]]", name, key) != 2)
@@ -491,7 +491,7 @@ int expect_check(const char *text, const struct packet *in, const struct qt_outc
 {
 	char buf[8192], one[QT_ERR];
 	struct headers h;
-	struct word w;
+	struct word w = { 0 };
 	size_t used = 0;
 	int rc, worst = 0;
 

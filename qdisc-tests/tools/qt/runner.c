@@ -246,7 +246,7 @@ static int object_load(struct qt_runner *r, char *err, size_t err_len)
 	rc = bpf_object__load(r->obj);
 	if (!rc)
 		return 0;
-	if (r->log[0])
+	if (r->log && r->log[0])
 		return fail(err, err_len, "%s does not load: the verifier refused a program (%s)\n%s--- end of the verifier's log:\n%s",
 			    r->setup->object, strerror(-rc), libbpf_said,
 			    r->setup->whole_log ? r->log : tail(r->log, LOG_TAIL_LINES));
