@@ -26,8 +26,8 @@ say = $(if $(V),@:,@printf '  %-8s %s\n' $(1) $(2))
 CLANG ?= clang
 BPFTOOL ?= $(shell command -v bpftool 2>/dev/null || echo /usr/sbin/bpftool)
 PKGS := libbpf libmnl libcap yaml-0.1 json-c
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
 	-Wformat=2 -Wno-unused-parameter $(if $(filter 1,$(WERROR)),-Werror)
@@ -47,7 +47,7 @@ BPF_CFLAGS = -g -O2 -std=gnu11 -target $(BPF_TARGET) -mcpu=v2 -Wall -Wextra -Wno
 BPF_SYSINC = -I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_SRC := $(wildcard bpf-progs/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:bpf-progs/%.bpf.c=$(B)/bpf/%.bpf.o)
-BPF_HDR := $(wildcard bpf-progs/include/tcctl/*.h bpf-progs/*.h)
+BPF_HDR := $(wildcard bpf-progs/include/tcctl/*.h bpf-progs/*.h) $(B)/.bpf-flags
 # act.bpf.o is SCHED_ACT and stands alone; everything else is linked into one pipeline object, compiled without the
 # code that programs attached alone need. alone.bpf.o is the same with it, for tests.
 ALONE_OBJ := $(filter-out $(B)/bpf/act.bpf.o,$(BPF_OBJ))
@@ -71,11 +71,20 @@ BENCH_LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard qdisc-tests/bench/lib/*.c))
 
 export TCCTL_BUILD = $(abspath $(B))
 
-.PHONY: all bpf lib tool tests demo test check bench install clean deps lint lint-full cross-check test-vm test-all fuzz
+.PHONY: FORCE all bpf lib tool tests demo test check bench install clean deps lint lint-full cross-check test-vm test-all fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: bpf lib tool
+
+# What is compiled depends on the compiler and its flags: these files change when those do.
+$(B)/.c-flags: STAMP = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(PKG_LIBS)
+$(B)/.bpf-flags: STAMP = $(CLANG) $(BPF_CFLAGS)
+$(B)/.c-flags $(B)/.bpf-flags: FORCE
+	@mkdir -p $(@D)
+	$(file >$@.new,$(STAMP))
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+FORCE:
 
 bpf: $(BPF_OBJ) $(B)/bpf/pipeline.bpf.o
 lib: $(B)/libtcctl.a $(B)/libtcctl.so
@@ -113,12 +122,12 @@ $(B)/skel/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
-$(B)/%.o: %.c | $(SKEL) $(B)/skel/act.skel.h
+$(B)/%.o: %.c $(B)/.c-flags | $(SKEL) $(B)/skel/act.skel.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/tool/%.o: tcctl/%.c | $(SKEL) $(B)/skel/act.skel.h
+$(B)/tool/%.o: tcctl/%.c $(B)/.c-flags | $(SKEL) $(B)/skel/act.skel.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -136,14 +145,14 @@ $(B)/tcctl: $(TOOL_OBJ) $(B)/libtcctl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(B)/tests/%: qdisc-tests/%.c $(TEST_LIB_OBJ) $(B)/libtcctl.a
+$(B)/tests/%: qdisc-tests/%.c $(B)/.c-flags $(TEST_LIB_OBJ) $(B)/libtcctl.a
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/lib -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) $(B)/libtcctl.a \
 		$(PKG_LIBS) -lpcap -lm
 
-$(BENCH_LIB_OBJ): ALL_CFLAGS += -Iqdisc-tests/lib
-$(B)/bench/%: qdisc-tests/bench/%.c $(BENCH_LIB_OBJ) $(TEST_LIB_OBJ) $(B)/libtcctl.a
+$(BENCH_LIB_OBJ): private ALL_CFLAGS += -Iqdisc-tests/lib
+$(B)/bench/%: qdisc-tests/bench/%.c $(B)/.c-flags $(BENCH_LIB_OBJ) $(TEST_LIB_OBJ) $(B)/libtcctl.a
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/lib -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(BENCH_LIB_OBJ) $(TEST_LIB_OBJ) $(B)/libtcctl.a \
@@ -152,12 +161,12 @@ $(B)/bench/%: qdisc-tests/bench/%.c $(BENCH_LIB_OBJ) $(TEST_LIB_OBJ) $(B)/libtcc
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # Test tools stand alone: they need no library of ours, so that they can be used on anything.
-$(TOOLS_BIN): $(B)/tests/tools/%: qdisc-tests/tools/%.c $(TOOLS_LIB_OBJ)
+$(TOOLS_BIN): $(B)/tests/tools/%: qdisc-tests/tools/%.c $(B)/.c-flags $(TOOLS_LIB_OBJ)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -Iqdisc-tests/tools $(ALL_LDFLAGS) -o $@ $< $(TOOLS_LIB_OBJ) $(PKG_LIBS) -lpcap
 
-$(TOOLS_LIB_OBJ): $(B)/%.o: %.c | $(B)/skel/qt_observe.skel.h
+$(TOOLS_LIB_OBJ): $(B)/%.o: %.c $(B)/.c-flags | $(B)/skel/qt_observe.skel.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Iqdisc-tests/tools -MMD -MP -c $< -o $@
@@ -167,7 +176,7 @@ $(B)/skel/qt_observe.skel.h: $(B)/tests/qt_observe.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name qt_observe > $@
 
-$(B)/tests/qt_observe.bpf.o: qdisc-tests/tools/qt/observe.bpf.c qdisc-tests/tools/qt/observe.h
+$(B)/tests/qt_observe.bpf.o: qdisc-tests/tools/qt/observe.bpf.c qdisc-tests/tools/qt/observe.h $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
@@ -207,10 +216,11 @@ lint lint-full:
 	@LINT_CFLAGS='$(filter-out -DTCCTL_VERSION=%,$(ALL_CFLAGS)) -DTCCTL_VERSION="$(VERSION)" -Iqdisc-tests/lib -Iqdisc-tests/tools' \
 		packaging/lint $(or $(T),$(if $(filter lint-full,$@),full))
 
-install: all
+install: all $(B)/tests/tools/qt
 	install -d $(addprefix $(DESTDIR),/etc/tcctl $(PREFIX)/sbin $(LIBDIR)/pkgconfig $(LIBDIR)/tcctl $(PREFIX)/include/tcctl \
 		$(PREFIX)/share/doc/tcctl/examples $(PREFIX)/share/bash-completion/completions $(MAN_DIRS))
 	install -m 755 $(B)/tcctl $(DESTDIR)$(PREFIX)/sbin/tcctl
+	install -m 755 $(B)/tests/tools/qt $(DESTDIR)$(PREFIX)/sbin/qt
 	install -m 644 $(B)/libtcctl.a $(DESTDIR)$(LIBDIR)/libtcctl.a
 	install -m 755 $(B)/libtcctl.so $(DESTDIR)$(LIBDIR)/libtcctl.so.$(VERSION)
 	ln -sf libtcctl.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libtcctl.so.$(SONAME)
@@ -222,6 +232,7 @@ install: all
 	install -m 644 $(BPF_OBJ) $(DESTDIR)$(LIBDIR)/tcctl/
 	install -m 644 packaging/completion/tcctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcctl
 	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/tcctl/
+	install -m 644 qdisc-tests/README.md $(DESTDIR)$(PREFIX)/share/doc/tcctl/qt.md
 	cp -r examples/. $(DESTDIR)$(PREFIX)/share/doc/tcctl/examples/
 	$(foreach m,$(MAN),install -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/ &&) true
 
