@@ -204,7 +204,7 @@ static int plan_pipelines(struct planning *p)
 {
 	const struct model *want = p->want, *have = p->have;
 	_cleanup_free_ int *have_of = malloc((want->n_pipelines + 1) * sizeof(int));
-	_cleanup_free_ int *want_of = malloc((have->n_pipelines + 1) * sizeof(int));
+	_cleanup_free_ int *want_of = calloc(have->n_pipelines + 1, sizeof(int));
 	struct tcctl_plan *plan = p->plan;
 	unsigned int next_id = 1;
 	int err;
@@ -320,7 +320,7 @@ static void plan_wanted_hook(struct planning *p, size_t i, struct indices *indic
 		.op = PLAN_ADD, .want = i, .have = p->have_of[i], .pipeline = pp->id,
 		.prio = h ? h->prio : w->prio, .handle = h ? h->handle : w->handle,
 	};
-	if (had == pp->id && h->recorded)
+	if (h && had == pp->id && h->recorded)
 		index = h->hook_id >> TCCTL_HOOK_INDEX_SHIFT;
 	else
 		index = index_take(&indices[w->pipeline]);

@@ -452,6 +452,7 @@ static int read_owner(struct reading *r, const char *owner)
 		err = read_counters(r, first_hook);
 	if (!err && !r->o.no_neighbours)
 		err = read_neighbours(r, first_hook);
+	r->state = NULL;
 	state_done(&state);
 	return err;
 }

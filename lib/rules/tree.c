@@ -276,7 +276,7 @@ static bool choose(struct build *t, const uint32_t *ids, size_t n, const struct 
 		}
 		/* bits that every box has alike separate them from everything else, once: worth a try as well */
 		vary &= open;
-		if (!any)
+		if (!any || !open) /* nothing left to cut */
 			continue;
 		if (!vary)
 			vary = open;
@@ -557,7 +557,7 @@ static int cut_build(struct build *t, const uint32_t *ids, size_t n, const struc
 	for (uint32_t j = 0, end; j < size; j = end) {
 		size_t m = kids.at[j + 1] - kids.at[j], d;
 		uint32_t common;
-		uint64_t node;
+		uint64_t node = 0;
 
 		/* neighbours with the same boxes share what is below them */
 		for (end = j + 1; end < size; end++)
@@ -599,6 +599,7 @@ static int node_build(struct build *t, uint32_t *ids, size_t n, const struct reg
 
 	/* nothing counts behind a box that takes the whole region */
 	for (size_t i = 0; i < n; i++)
+		/* all n are set. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
 		if (covers(t, ids[i], r))
 			n = i + 1;
 	if (t->work > t->work_max)
