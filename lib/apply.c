@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "leftover.h"
 #include "neighbours.h"
 #include "record.h"
 #include "session.h"
@@ -96,6 +97,32 @@ static int remove_one(struct tcctl *t, const char *owner, struct tcctl_diags *di
 	return err;
 }
 
+/* Owners that are known by their filters only. */
+static int remove_leftovers(struct tcctl *t, struct tcctl_diags *diags, struct tcctl_result *sum)
+{
+	struct leftover *items = NULL;
+	struct nl_links links = {};
+	size_t n = 0;
+	int err;
+
+	err = nl_links_dump(t->nl, &links);
+	if (err)
+		diag_errno(diag_error(diags, NULL, "cannot list devices: %s", strerror(-err)), err);
+	else
+		err = leftovers_find(t->nl, &links, NULL, diags, &items, &n);
+	for (size_t i = 0; i < n && !err; i++) {
+		bool done = false;
+
+		for (size_t k = 0; k < i && !done; k++)
+			done = !strcmp(items[k].owner, items[i].owner);
+		if (!done)
+			err = remove_one(t, items[i].owner, diags, sum);
+	}
+	leftovers_done(items, n);
+	nl_links_done(&links);
+	return err;
+}
+
 int tcctl_remove(struct tcctl *t, const char *name, struct tcctl_diags *diags, struct tcctl_result *ret_result)
 {
 	struct tcctl_result sum = { .sz = sizeof(sum) };
@@ -111,6 +138,8 @@ int tcctl_remove(struct tcctl *t, const char *name, struct tcctl_diags *diags, s
 		for (size_t i = 0; i < n && !err; i++)
 			err = remove_one(t, owners[i], diags, &sum);
 		tcctl_owners_free(owners, n);
+		if (!err)
+			err = remove_leftovers(t, diags, &sum);
 	}
 	sum.seconds = tx_now() - start;
 	if (!err && ret_result)

@@ -185,13 +185,14 @@ static int slot_note(struct loading *l, enum state_table table, uint32_t slot, u
 
 static int slot_fill(struct loading *l, enum state_table table, uint32_t slot, int fd)
 {
-	if (!bpf_map_update_elem(l->g.tables[table], &slot, &fd, BPF_ANY))
-		return 0;
-	diag_errno(diag_object(diag_error(l->diags, NULL, "cannot fill slot %u of jump table %s: %s", slot,
-					  table_maps[table], strerror(errno)),
-			       "map %s", table_maps[table]),
-		   errno);
-	return -errno;
+	int err = bpf_map_update_elem(l->g.tables[table], &slot, &fd, BPF_ANY) ? -errno : 0;
+
+	if (err)
+		diag_errno(diag_object(diag_error(l->diags, NULL, "cannot fill slot %u of jump table %s: %s", slot,
+						  table_maps[table], strerror(-err)),
+				       "map %s", table_maps[table]),
+			   err);
+	return err;
 }
 
 static int builtin_fd(struct loading *l, const char *name)

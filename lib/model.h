@@ -39,9 +39,9 @@ struct model_hook {
 	/* desired only */
 	int interface; /* index into spec.interfaces */
 	/* observed only */
-	bool recorded; /* the state says that we attached there; if not, it was looked at because it is wanted */
+	bool recorded; /* the state says that we attached there; if not, it is wanted or a filter without pins */
 	enum model_found found;
-	char what[64]; /* MODEL_FOUND_STALE, _FOREIGN: name or kind of what is there */
+	char what[96]; /* MODEL_FOUND_STALE, _FOREIGN: name or kind of what is there; room for every name of ours */
 	uint32_t prog_id;
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "leftover.h"
 #include "object.h"
 #include "pin.h"
 #include "pipeline.h"
@@ -158,6 +159,46 @@ static int add_wanted_hooks(const struct observe_input *in, struct model *m)
 	return 0;
 }
 
+/* Nothing is stored: filters may still be there, on whatever device. */
+static int add_leftovers(const struct observe_input *in, struct tcctl_diags *diags, struct model *m)
+{
+	const size_t n_wanted = m->n_hooks;
+	struct leftover *items = NULL;
+	struct model_hook *hooks;
+	size_t n = 0;
+	int err;
+
+	if (in->state)
+		return 0;
+	err = leftovers_find(in->nl, in->links, in->owner, diags, &items, &n);
+	if (err || !n)
+		return err;
+	hooks = realloc(m->hooks, (m->n_hooks + n) * sizeof(*hooks));
+	if (!hooks) {
+		leftovers_done(items, n);
+		return -ENOMEM;
+	}
+	m->hooks = hooks;
+	for (size_t i = 0; i < n; i++) {
+		const struct leftover *l = &items[i];
+		struct model_hook h = {
+			.ifindex = l->key.ifindex, .prio = l->key.prio, .handle = l->key.handle,
+			.dir = l->key.parent == nl_parent(SPEC_INGRESS) ? SPEC_INGRESS : SPEC_EGRESS,
+			.hook_id = l->classid, .pipeline = SPEC_NONE, .interface = SPEC_NONE,
+		};
+		bool known = false;
+
+		for (size_t k = 0; k < n_wanted && !known; k++)
+			known = hooks[k].ifindex == h.ifindex && hooks[k].dir == h.dir && hooks[k].prio == h.prio &&
+				hooks[k].handle == h.handle;
+		memcpy(h.device, l->device, sizeof(h.device));
+		if (!known)
+			hooks[m->n_hooks++] = h;
+	}
+	leftovers_done(items, n);
+	return 0;
+}
+
 static void judge(const struct observe_input *in, const struct model *m, const struct nl_filter *f,
 		  struct model_hook *h)
 {
@@ -194,6 +235,8 @@ static int observe_hooks(const struct observe_input *in, struct tcctl_diags *dia
 	err = add_hooks(in, m);
 	if (!err)
 		err = add_wanted_hooks(in, m);
+	if (!err)
+		err = add_leftovers(in, diags, m);
 	if (err)
 		return err;
 	keys = calloc(m->n_hooks + 1, sizeof(*keys));

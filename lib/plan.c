@@ -449,20 +449,21 @@ static void plan_gone_hooks(struct planning *p)
 		const struct model_hook *h = &have->hooks[i];
 		struct plan_hook *ph;
 
-		if (p->want_of[i] >= 0 || !h->recorded)
+		if (p->want_of[i] >= 0 || (!h->recorded && h->found != MODEL_FOUND_STALE))
 			continue;
 		ph = &plan->hooks[plan->n_hooks++];
 		*ph = (struct plan_hook){ .op = PLAN_FORGET, .want = -1, .have = i, .hook_id = h->hook_id,
 					  .prio = h->prio, .handle = h->handle };
-		if (want->n_hooks && h->ifindex != announced && !device_wanted(want, h->ifindex)) {
+		if (want->n_hooks && h->recorded && h->ifindex != announced && !device_wanted(want, h->ifindex)) {
 			step(p, TCCTL_STEP_INTERFACE_REMOVE, h->device, -1, 0,
 			     "%s is not in the configuration any more: all of ours leaves it", h->device);
 			announced = h->ifindex;
 		}
 		if (h->found == MODEL_FOUND_OURS || h->found == MODEL_FOUND_STALE) {
 			ph->op = PLAN_REMOVE;
-			step(p, TCCTL_STEP_HOOK_REMOVE, h->device, h->dir, 0, "detach from %s %s", h->device,
-			     model_dir_name(h->dir));
+			step(p, TCCTL_STEP_HOOK_REMOVE, h->device, h->dir, 0,
+			     h->recorded ? "detach from %s %s" : "detach from %s %s: %s, left over without pins", h->device,
+			     model_dir_name(h->dir), h->what);
 		} else {
 			step(p, TCCTL_STEP_CLEANUP, h->device, h->dir, 0, "forget %s %s: nothing of ours is there any more",
 			     h->device, model_dir_name(h->dir));

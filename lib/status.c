@@ -12,6 +12,7 @@
 #include "context.h"
 #include "counters.h"
 #include "diag.h"
+#include "leftover.h"
 #include "neighbours.h"
 #include "observe.h"
 #include "pin.h"
@@ -457,6 +458,32 @@ static int read_owner(struct reading *r, const char *owner)
 	return err;
 }
 
+/* Filters of ours without pins: no state knows them, and they do nothing. */
+static int warn_of_leftovers(struct reading *r, char **owners, size_t n_owners)
+{
+	struct leftover *items = NULL;
+	size_t n = 0;
+	int err;
+
+	err = leftovers_find(r->t->nl, &r->links, r->o.name, r->diags, &items, &n);
+	for (size_t i = 0; i < n; i++) {
+		bool known = false;
+
+		for (size_t k = 0; k < n_owners && !known; k++)
+			known = !strcmp(owners[k], items[i].owner);
+		if (!known)
+			diag_device(diag_hint(diag_warning(r->diags, NULL,
+							   "filter %s at prio %u is left over: its pins are gone, so it does nothing",
+							   items[i].name, items[i].key.prio),
+					      "`tcctl remove --name %s` removes it, `tcctl apply` replaces it",
+					      items[i].owner),
+				    "%s %s", items[i].device,
+				    items[i].key.parent == nl_parent(SPEC_INGRESS) ? "ingress" : "egress");
+	}
+	leftovers_done(items, n);
+	return err;
+}
+
 int tcctl_status(struct tcctl *t, const struct tcctl_status_options *options, struct tcctl_diags *diags,
 		 struct tcctl_status **ret_status)
 {
@@ -474,14 +501,14 @@ int tcctl_status(struct tcctl *t, const struct tcctl_status_options *options, st
 	err = nl_links_dump(t->nl, &r.links);
 	if (err)
 		diag_errno(diag_error(diags, NULL, "cannot list devices: %s", strerror(-err)), err);
-	if (!err && r.o.name) {
-		err = read_owner(&r, r.o.name);
-	} else if (!err) {
+	if (!err)
 		err = tcctl_owners(t, diags, &owners, &n);
-		for (size_t i = 0; i < n && !err; i++)
+	for (size_t i = 0; i < n && !err; i++)
+		if (!r.o.name || !strcmp(r.o.name, owners[i]))
 			err = read_owner(&r, owners[i]);
-		tcctl_owners_free(owners, n);
-	}
+	if (!err && !r.o.no_neighbours)
+		err = warn_of_leftovers(&r, owners, n);
+	tcctl_owners_free(owners, n);
 	nl_links_done(&r.links);
 	if (err) {
 		tcctl_status_free(r.st);

@@ -155,10 +155,13 @@ static void plan_ops(struct tx *tx)
 		const struct model_hook *h = want ? want : have;
 		struct nl_op *op = &tx->ops[k];
 
+		op->type = NL_OP_MAX;
+		tx->was_fds[k] = -1;
+		if (!h) /* never: each hook of a plan is wanted, there, or both */
+			continue;
 		*op = (struct nl_op){ .type = NL_OP_MAX,
 				      .key = { .ifindex = h->ifindex, .parent = nl_parent(h->dir), .prio = ph->prio,
 					       .handle = ph->handle } };
-		tx->was_fds[k] = -1;
 		switch (ph->op) {
 		case PLAN_ADD:
 			op->type = NL_OP_FILTER_ADD;
@@ -166,7 +169,7 @@ static void plan_ops(struct tx *tx)
 		case PLAN_REPLACE:
 			op->type = NL_OP_FILTER_REPLACE;
 			/* to put back what was there; works for others' programs with CAP_SYS_ADMIN only */
-			if (have->found != MODEL_FOUND_OURS && have->prog_id)
+			if (have && have->found != MODEL_FOUND_OURS && have->prog_id)
 				tx->was_fds[k] = bpf_prog_get_fd_by_id(have->prog_id);
 			break;
 		case PLAN_REMOVE:
@@ -176,6 +179,9 @@ static void plan_ops(struct tx *tx)
 		case PLAN_FORGET:
 			break;
 		}
+		/* to put back what was there; works for others' programs with CAP_SYS_ADMIN only */
+		if ((ph->op == PLAN_REPLACE || ph->op == PLAN_REMOVE) && have && have->found != MODEL_FOUND_OURS && have->prog_id)
+			tx->was_fds[k] = bpf_prog_get_fd_by_id(have->prog_id);
 		if (tp)
 			op->bpf = (struct nl_bpf){ .prog_fd = tp->p.root_fd, .name = tp->filter_name,
 						   .classid = ph->hook_id, .flags = NL_BPF_DIRECT_ACTION };
