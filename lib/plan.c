@@ -232,7 +232,9 @@ static int plan_pipelines(struct planning *p)
 			pp->data = w->data_digest != h->data_digest || !same_name(w->ruleset_name, h->ruleset_name);
 			if (pp->swap)
 				step(p, TCCTL_STEP_PIPELINE_SWAP, NULL, -1, pp->id,
-				     "switch pipeline p%u to new programs: %s (was: %s)", pp->id, w->order, h->order);
+				     strcmp(w->order, h->order) ? "switch pipeline p%u to new programs: %s (was: %s)" :
+								  "switch pipeline p%u to new programs: %s",
+				     pp->id, w->order, h->order);
 			if (pp->data)
 				step(p, TCCTL_STEP_PIPELINE_RULES, NULL, -1, pp->id,
 				     "switch pipeline p%u to new rules: %s", pp->id, w->order);
@@ -447,6 +449,8 @@ static void plan_gone_hooks(struct planning *p)
 
 	for (size_t i = 0; i < have->n_hooks; i++) {
 		const struct model_hook *h = &have->hooks[i];
+		/* every device that hooks need or sit on is looked at: one without an entry is gone */
+		const bool gone = !model_clsact_find(have, h->ifindex);
 		struct plan_hook *ph;
 
 		if (p->want_of[i] >= 0 || (!h->recorded && h->found != MODEL_FOUND_STALE))
@@ -454,7 +458,7 @@ static void plan_gone_hooks(struct planning *p)
 		ph = &plan->hooks[plan->n_hooks++];
 		*ph = (struct plan_hook){ .op = PLAN_FORGET, .want = -1, .have = i, .hook_id = h->hook_id,
 					  .prio = h->prio, .handle = h->handle };
-		if (want->n_hooks && h->recorded && h->ifindex != announced && !device_wanted(want, h->ifindex)) {
+		if (want->n_hooks && h->recorded && !gone && h->ifindex != announced && !device_wanted(want, h->ifindex)) {
 			step(p, TCCTL_STEP_INTERFACE_REMOVE, h->device, -1, 0,
 			     "%s is not in the configuration any more: all of ours leaves it", h->device);
 			announced = h->ifindex;
@@ -465,7 +469,9 @@ static void plan_gone_hooks(struct planning *p)
 			     h->recorded ? "detach from %s %s" : "detach from %s %s: %s, left over without pins", h->device,
 			     model_dir_name(h->dir), h->what);
 		} else {
-			step(p, TCCTL_STEP_CLEANUP, h->device, h->dir, 0, "forget %s %s: nothing of ours is there any more",
+			step(p, TCCTL_STEP_CLEANUP, h->device, h->dir, 0,
+			     gone ? "forget %s %s: the device does not exist any more" :
+				    "forget %s %s: nothing of ours is there any more",
 			     h->device, model_dir_name(h->dir));
 		}
 	}

@@ -2,6 +2,8 @@
 /* The state blob in a pinned, memory-mapped ARRAY. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -53,11 +55,26 @@ fail:
 	return err;
 }
 
+/* For messages: the pin's path, as far as it is known. */
+static const char *state_path(int dir_fd, char path[PATH_MAX])
+{
+	char link[40];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir_fd);
+	n = readlink(link, path, PATH_MAX - sizeof("/" STATE_PIN));
+	if (n <= 0)
+		return STATE_PIN;
+	strcpy(path + n, "/" STATE_PIN);
+	return path;
+}
+
 int state_read(int dir_fd, const char *owner, struct tcctl_diags *diags, struct state_record *ret)
 {
 	_cleanup_close_ int fd = -1;
 	struct bpf_map_info info = {};
 	uint32_t info_len = sizeof(info), schema = 0;
+	char path[PATH_MAX];
 	struct diag *g;
 	size_t size;
 	void *area;
@@ -99,8 +116,9 @@ int state_read(int dir_fd, const char *owner, struct tcctl_diags *diags, struct 
 			      "use the tcctl that applied it, or a newer one");
 	else if (err == -EBADMSG)
 		g = diag_hint(diag_error(diags, NULL, "the stored configuration of '%s' is damaged", owner),
-			      "it was not written by tcctl or was overwritten; remove the pin after looking at it with "
-			      "bpftool");
+			      "it was not written by tcctl or was overwritten; when it is removed (rm %s), `tcctl remove` "
+			      "and `tcctl apply` start anew",
+			      state_path(dir_fd, path));
 	else
 		g = diag_error(diags, NULL, "cannot read the stored configuration of '%s': %s", owner, strerror(-err));
 	diag_errno(diag_object(g, "map %s", STATE_PIN), err);

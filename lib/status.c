@@ -424,7 +424,8 @@ static int read_neighbours(struct reading *r, size_t first_hook)
 
 /* --- all ------------------------------------------------------------------------------------------------------ */
 
-static int read_owner(struct reading *r, const char *owner)
+/* *ret_known: there is a state. */
+static int read_owner(struct reading *r, const char *owner, bool *ret_known)
 {
 	struct state_record record = {};
 	_cleanup_close_ int fd = -1;
@@ -439,6 +440,7 @@ static int read_owner(struct reading *r, const char *owner)
 		return 0;
 	if (err)
 		return err;
+	*ret_known = true;
 	if (record.has_next)
 		diag_hint(diag_add(r->diags, DIAG_NOTE, NULL, "a change of '%s' is under way or was cut short", owner),
 			  "if no tcctl is running: apply again finishes it");
@@ -458,8 +460,8 @@ static int read_owner(struct reading *r, const char *owner)
 	return err;
 }
 
-/* Filters of ours without pins: no state knows them, and they do nothing. */
-static int warn_of_leftovers(struct reading *r, char **owners, size_t n_owners)
+/* Filters of ours that no state knows. */
+static int warn_of_leftovers(struct reading *r, char **owners, const bool *has_state, size_t n_owners)
 {
 	struct leftover *items = NULL;
 	size_t n = 0;
@@ -470,10 +472,10 @@ static int warn_of_leftovers(struct reading *r, char **owners, size_t n_owners)
 		bool known = false;
 
 		for (size_t k = 0; k < n_owners && !known; k++)
-			known = !strcmp(owners[k], items[i].owner);
+			known = has_state[k] && !strcmp(owners[k], items[i].owner);
 		if (!known)
 			diag_device(diag_hint(diag_warning(r->diags, NULL,
-							   "filter %s at prio %u is left over: its pins are gone, so it does nothing",
+							   "filter %s at prio %u is left over: what was stored about it is gone",
 							   items[i].name, items[i].key.prio),
 					      "`tcctl remove --name %s` removes it, `tcctl apply` replaces it",
 					      items[i].owner),
@@ -488,6 +490,7 @@ int tcctl_status(struct tcctl *t, const struct tcctl_status_options *options, st
 		 struct tcctl_status **ret_status)
 {
 	struct reading r = { .t = t, .diags = diags };
+	_cleanup_free_ bool *has_state = NULL;
 	char **owners = NULL;
 	size_t n = 0;
 	int err;
@@ -503,11 +506,14 @@ int tcctl_status(struct tcctl *t, const struct tcctl_status_options *options, st
 		diag_errno(diag_error(diags, NULL, "cannot list devices: %s", strerror(-err)), err);
 	if (!err)
 		err = tcctl_owners(t, diags, &owners, &n);
+	has_state = calloc(n + 1, sizeof(*has_state));
+	if (!err && !has_state)
+		err = -ENOMEM;
 	for (size_t i = 0; i < n && !err; i++)
 		if (!r.o.name || !strcmp(r.o.name, owners[i]))
-			err = read_owner(&r, owners[i]);
+			err = read_owner(&r, owners[i], &has_state[i]);
 	if (!err && !r.o.no_neighbours)
-		err = warn_of_leftovers(&r, owners, n);
+		err = warn_of_leftovers(&r, owners, has_state, n);
 	tcctl_owners_free(owners, n);
 	nl_links_done(&r.links);
 	if (err) {

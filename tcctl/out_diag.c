@@ -161,8 +161,9 @@ void diag_print(const struct tcctl_diag *d, bool whole)
 		fputs(": ", stderr);
 	}
 	put_text(stderr, d->message);
-	/* EINVAL says nothing that the message does not say better. */
-	if (d->err && d->err != EINVAL && !strstr(d->message, strerror(d->err)))
+	/* Of some the message says better what they mean here. */
+	if (d->err && d->err != EINVAL && d->err != EEXIST && d->err != EBADMSG && d->err != EPROTONOSUPPORT &&
+	    !strstr(d->message, strerror(d->err)))
 		fprintf(stderr, ": %s", strerror(d->err));
 	putc('\n', stderr);
 	print_source(d);

@@ -42,6 +42,16 @@ check_eq "has nothing of ours" "$(ours other)" 0
 check_match "and keeps its clsact" "$(tc qdisc show dev other)" clsact
 ip link del other
 
+# A device that a pattern matched and that is gone.
+pair sub0 x0
+config "eth0: { rules: wan }" '"sub*": { rules: wan, optional: true }' >g.yaml
+check "a pattern" "$TCCTL" apply g.yaml
+ip link del sub0
+check_rc "its device goes" 2 "$TCCTL" plan g.yaml
+check_match "and plan says so" "$OUT" 'forget sub0 ingress: the device does not exist any more'
+check_no_match "not that the configuration has changed" "$OUT" 'not in the configuration'
+check "apply" "$TCCTL" apply g.yaml
+
 ip link set eth0 down
 ip link set eth0 name lan0
 config "lan0: { rules: wan }" >b.yaml

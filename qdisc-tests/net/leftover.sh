@@ -7,6 +7,7 @@
 # timeout: 120
 . "${0%/*}/../lib/lib.sh"
 need_file "$TCCTL" "$BPF/end.bpf.o"
+need_cmd bpftool
 must ip link add eth0 type veth peer name eth1
 ip link set eth0 up
 ip link set eth1 up
@@ -53,6 +54,24 @@ check_eq "one filter a direction" "$(ours eth1 | xargs)" "1 1"
 check_rc "nothing is left to do" 0 "$TCCTL" plan b.yaml
 check "remove" "$TCCTL" remove
 check_eq "clean" "$(ours eth1 | xargs)" "0 0"
+
+# The state alone is gone or damaged.
+must "$TCCTL" apply -q a.yaml
+state=$(find /sys/fs/bpf/tcctl -name state)
+rm "$state"
+check_match "status names a filter without a state" "$("$TCCTL" status 2>&1)" 'eth0 ingress.*tcctl:default/p1'
+check "remove" "$TCCTL" remove
+check_eq "clean" "$(ours eth0 | xargs) $(find /sys/fs/bpf/tcctl 2>/dev/null)" "0 0 "
+must "$TCCTL" apply -q a.yaml
+rm "$state"
+must bpftool map create "$state" type array key 4 value 4096 entries 1 name damaged flags 1024
+for command in status remove "apply a.yaml" "plan a.yaml"; do
+	check_rc "$command with a damaged state" 1 "$TCCTL" $command
+	check_match "says what to do" "$OUT" "is damaged.*hint: .*rm $state"
+done
+rm "$state"
+check "what it says works" "$TCCTL" remove
+check_eq "clean" "$(ours eth0 | xargs) $(find /sys/fs/bpf/tcctl 2>/dev/null)" "0 0 "
 
 # Another owner's filters are not ours to clean up.
 must "$TCCTL" apply -q a.yaml
