@@ -71,7 +71,7 @@ BENCH_LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard qdisc-tests/bench/lib/*.c))
 
 export TCCTL_BUILD = $(abspath $(B))
 
-.PHONY: FORCE all bpf lib tool tests demo test check bench install clean deps lint lint-full cross-check test-vm test-all fuzz
+.PHONY: FORCE all bpf lib tool tests demo test check bench install clean deps lint lint-full cross-check test-vm test-leak test-all fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -203,6 +203,12 @@ check:
 test-vm: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
 	@qdisc-tests/run $(if $(T),$(T),vm-all)
+
+# Hours: this many cycles of apply, change and remove leave nothing behind.
+CYCLES ?= 100000
+test-leak: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests
+	@CYCLES=$(CYCLES) CHANGES=$(CYCLES) SECONDS_MAX=0 QT_TIME_FACTOR=10000 qdisc-tests/run -v net/leak
 
 bench: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests $(BENCH_BIN)

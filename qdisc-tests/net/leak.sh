@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Many changes leave no programs, maps, pins or references behind. CYCLES=100000 for the long run.
+# Many changes leave no programs, maps, pins or references behind. `make test-leak` is the long run.
 #
 #  host: eth0 ---- eth1
 # timeout: 600
@@ -20,11 +20,10 @@ Y
 sed 's/5060/5061/' a.yaml >b.yaml
 sed 's/rules: wan/rules: wan, mode: observe/' b.yaml >c.yaml
 
-# Programs and maps that stay behind are found by qdisc-tests/run, which compares the host before and after.
 must cc -I"$TOP/lib" $([[ $TCCTL_BUILD == *-san ]] && echo -fsanitize=address,undefined) -o cycle "$TOP/qdisc-tests/net/cycle.c" \
 	"$TCCTL_BUILD/libtcctl.a" $(pkg-config --libs libbpf libmnl libcap yaml-0.1 json-c) -lm
-check "${CYCLES:-20} cycles of apply, change, change, status, remove in one process" \
-	./cycle "${CYCLES:-20}" a.yaml b.yaml c.yaml
+check "cycles of apply, change, change, status, remove, and changes of rules, in one process" \
+	./cycle "${SECONDS_MAX-45}" "${CYCLES:-500}" "${CHANGES:-500}" a.yaml b.yaml c.yaml
 must "$TCCTL" apply -q a.yaml
 pins=$(find /sys/fs/bpf | wc -l)
 for i in {1..5}; do
