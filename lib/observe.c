@@ -21,6 +21,8 @@ int observe_filters(struct nl *nl, const struct nl_filter_key *keys, size_t n, s
 		    struct nl_filter *found)
 {
 	_cleanup_free_ struct nl_op *ops = calloc(n + 1, sizeof(*ops));
+	const struct nl_filter_key *bad = NULL;
+	struct diag *g;
 	int err;
 
 	if (!ops)
@@ -34,13 +36,18 @@ int observe_filters(struct nl *nl, const struct nl_filter_key *keys, size_t n, s
 		if (!ops[i].err)
 			continue;
 		memset(&found[i], 0, sizeof(found[i]));
-		/* no filter; no clsact; no device */
-		if (ops[i].err == -ENOENT || ops[i].err == -EINVAL || ops[i].err == -ENODEV)
+		/* no filter; no clsact; no device; a clsact with a shared block, which has no filters by device */
+		if (ops[i].err == -ENOENT || ops[i].err == -EINVAL || ops[i].err == -ENODEV ||
+		    ops[i].err == -EOPNOTSUPP)
 			continue;
 		err = ops[i].err;
+		bad = &keys[i];
 	}
-	if (err)
-		diag_errno(diag_error(diags, NULL, "cannot read filters: %s", strerror(-err)), err);
+	if (err) {
+		g = diag_errno(diag_error(diags, NULL, "cannot read filters: %s", strerror(-err)), err);
+		if (bad)
+			diag_object(g, "device %u filter prio %u handle 0x%x", bad->ifindex, bad->prio, bad->handle);
+	}
 	return err;
 }
 

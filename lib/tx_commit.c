@@ -37,6 +37,11 @@ static void op_failed(struct tx *tx, const struct nl_op *op, const char *device,
 			      "remove it, or choose another prio for ours (--prio)");
 	else
 		g = diag_error(diags, NULL, "cannot %s: %s", nl_op_name(op->type), strerror(-op->err));
+	if (op->err == -EINVAL && op->type == NL_OP_FILTER_ADD)
+		diag_hint(g, "a prio holds filters of one kind and protocol: if others have filters of another kind or "
+			     "protocol at prio %u (`tc filter show dev %s %s`), remove them or choose another prio for ours "
+			     "(--prio)",
+			  op->key.prio, device, dir);
 	diag_device(g, dir ? "%s %s" : "%s", device, dir);
 	if (op->key.prio)
 		diag_object(g, "filter prio %u handle 0x%x", op->key.prio, op->key.handle);

@@ -110,3 +110,22 @@ check "the second goes" "$TCCTL" remove --name second
 check_match "the first stays" "$(tc filter show dev eth0 ingress)" 'tcctl:default/p1'
 check "the first goes" "$TCCTL" remove --name default
 check_eq "nothing is pinned" "$(ls /sys/fs/bpf/tcctl 2>/dev/null)" ""
+
+# A shared block takes no filters by device.
+must ip link add v0 type veth peer name v1
+must tc qdisc add dev v0 ingress_block 5 clsact
+config default v0 >v.yaml
+check_rc "a clsact with a shared block" 1 "$TCCTL" plan v.yaml
+check_match "is named" "$OUT" 'error: v0: its clsact uses a shared filter block'
+tc qdisc del dev v0 clsact
+
+# Another handle at our prio is no conflict as long as kind and protocol are the same; else the kernel refuses ours.
+must tc qdisc add dev v0 clsact
+must tc filter add dev v0 egress prio 31744 protocol ip u32 match u32 0 0
+before=$(theirs; tc filter show dev v0 egress)
+check_rc "another protocol at our prio" 1 "$TCCTL" apply v.yaml
+check_match "names device, prio and the kernel's reason" "$OUT" 'error: v0 egress: filter prio 31744 handle 0x1: cannot add filter'
+check_match "and what to do" "$OUT" 'hint: .*at prio 31744 .`tc filter show dev v0 egress`.*--prio'
+check_eq "all is as it was" "$(theirs; tc filter show dev v0 egress)" "$before"
+check "another prio works" "$TCCTL" apply --prio 31000 v.yaml
+check "remove" "$TCCTL" remove
