@@ -81,8 +81,7 @@ all: bpf lib tool
 $(B)/.c-flags: STAMP = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(PKG_LIBS)
 $(B)/.bpf-flags: STAMP = $(CLANG) $(BPF_CFLAGS)
 $(B)/.c-flags $(B)/.bpf-flags: FORCE
-	@mkdir -p $(@D)
-	$(file >$@.new,$(STAMP))
+	$(shell mkdir -p $(@D))$(file >$@.new,$(STAMP))
 	@if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
 FORCE:
 
