@@ -212,12 +212,16 @@ _Static_assert(sizeof(struct arena_bucket) == ARENA_LINE, "a bucket is one line"
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "tcctl/maps.h"
+
 /* An arena is the inner map. */
 typedef void *arena_t;
 
 static __always_inline const void *arena_line(arena_t arena, __u32 i)
 {
-	return bpf_map_lookup_elem(arena, &i);
+	__u64 key = TCCTL_KEY(i);
+
+	return bpf_map_lookup_elem(arena, &key);
 }
 #else
 #include <stddef.h>

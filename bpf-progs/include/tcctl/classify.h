@@ -125,14 +125,26 @@ static __always_inline __u32 tcctl_fragment_id(struct __sk_buff *skb, const stru
 		w = bpf_ntohl(w2[0]);
 		off += ((w >> 16 & 0xff) + 1) * 8;
 		w >>= 24;
+		off = tcctl_forget(skb, off);
+		w = tcctl_forget(skb, w);
 	}
 	return 0;
 }
 
+/* First and last tree of a view, as one number. */
+#define ROOTS(v6, local) (*(const __u64 *)&roots->view[ARENA_VIEW(v6, local)])
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define ROOTS_FIRST (1ULL << 32)
+#define ROOTS_END 1ULL
+#else
+#define ROOTS_FIRST 1ULL
+#define ROOTS_END (1ULL << 32)
+#endif
+
 /* The slow path: what the user-space twin does. */
 static __always_inline void tcctl_lookup_rules(arena_t arena, struct tcctl_scratch *s, struct tcctl_hit *hit)
 {
-	__u64 root, end, n, v6 = s->what & TCCTL_LOOKUP_V6;
+	__u64 root, end, n, local, v6 = s->what & TCCTL_LOOKUP_V6;
 	const struct tcctl_flow *f = &s->flow;
 	struct arena_key *key = &s->key;
 	const struct arena_roots *roots;
@@ -177,16 +189,13 @@ static __always_inline void tcctl_lookup_rules(arena_t arena, struct tcctl_scrat
 		v6 = ARENA_FORGET(key, 4, v6);
 		arena_key_sets(arena, roots, key, v6);
 	}
-	/* by branches: a variable index would be one into a map value */
-	if (h->used & ARENA_USE_VIEWS && s->what & TCCTL_LOOKUP_SRC_LOCAL) {
-		root = v6 ? roots->view[ARENA_VIEW(1, 1)].first : roots->view[ARENA_VIEW(0, 1)].first;
-		end = v6 ? roots->view[ARENA_VIEW(1, 1)].end : roots->view[ARENA_VIEW(0, 1)].end;
-	} else {
-		root = v6 ? roots->view[ARENA_VIEW(1, 0)].first : roots->view[ARENA_VIEW(0, 0)].first;
-		end = v6 ? roots->view[ARENA_VIEW(1, 0)].end : roots->view[ARENA_VIEW(0, 0)].end;
-	}
+	/* by masks: of branches compilers make a variable index, here one into a map value */
+	v6 = ~arena_is_zero(s->what & TCCTL_LOOKUP_V6);
+	local = ~arena_is_zero(s->what & TCCTL_LOOKUP_SRC_LOCAL) & ~arena_is_zero(h->used & ARENA_USE_VIEWS);
+	root = ARENA_MUX(local, ARENA_MUX(v6, ROOTS(0, 0), ROOTS(1, 0)), ARENA_MUX(v6, ROOTS(0, 1), ROOTS(1, 1)));
+	end = root / ROOTS_END & 0xffffffff;
+	root = root / ROOTS_FIRST & 0xffffffff;
 	end = ARENA_FORGET(key, 3, end);
-	v6 = ARENA_FORGET(key, 4, v6);
 	arena_lookup(arena, key, root, end, v6, &res);
 	if (res.rule == ARENA_NO_RULE)
 		return;
@@ -215,6 +224,9 @@ static __always_inline void tcctl_flow_hit(const struct tcctl_flow *e, struct tc
 	hit->class = e->class & 0xffff;
 }
 
+/* From here on, ask these again: what an earlier branch said of a bit would be another path for the verifier. */
+#define AGAIN(flags, used) asm volatile("" : "+r"(flags), "+r"(used))
+
 /*
  * Classify one packet by the rules of `arena`. Returns TCCTL_R_NONE and *hit, or TCCTL_R_NO_MATCH, NON_IP,
  * NO_RULES, TRUNC_L3.
@@ -223,7 +235,7 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 					  arena_t arena, struct tcctl_hit *hit)
 {
 	__u64 v6 = p->flags & TCCTL_F_IPV6, src_local = hook & TCCTL_HOOK_SRC_LOCAL;
-	__u64 used, ports = 0, meta = 0, dscp, rare, swap, frag = 0;
+	__u64 used, ports = 0, meta = 0, dscp, rare, swap, flags = p->flags;
 	__u32 w[10], ip, total;
 	struct tcctl_flow f = {}, *e, *e2;
 	const struct arena_header *h;
@@ -267,6 +279,9 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 		dst = bpf_ntohl(w[4]);
 		f.addr[0] = swap ? dst << 32 | src : src << 32 | dst;
 	}
+	AGAIN(flags, used);
+	v6 = flags & TCCTL_F_IPV6;
+	swap = used & ARENA_USE_RELATIVE && src_local;
 	if (p->flags & TCCTL_F_PORTS &&
 	    (p->proto == TCCTL_IP_TCP || p->proto == TCCTL_IP_UDP || p->proto == TCCTL_IP_SCTP)) {
 		meta |= ARENA_M_PORTS;
@@ -278,11 +293,8 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 	}
 	if (used & ARENA_USE_VIEWS && src_local)
 		meta |= ARENA_M_SRC_LOCAL;
-	if (tcctl_unlikely(p->flags & TCCTL_F_FRAG)) {
-		frag = p->flags & TCCTL_F_LATER ? 2 : 1;
-		if (used & ARENA_USE_FRAG)
-			meta |= frag << ARENA_M_FRAG_SHIFT;
-	}
+	if (tcctl_unlikely(p->flags & TCCTL_F_FRAG && used & ARENA_USE_FRAG))
+		meta |= (p->flags & TCCTL_F_LATER ? 2 : 1) << ARENA_M_FRAG_SHIFT;
 	f.small = p->proto | (used & ARENA_USE_DSCP ? dscp << 8 : 0);
 	if (used & ARENA_USE_FLAGS && p->proto == TCCTL_IP_TCP && p->flags & TCCTL_F_PORTS) {
 		if (tcctl_read_slow(skb, p->l4 + 12, w, 1)) {
@@ -290,10 +302,11 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 			f.small |= bpf_ntohl(w[0]) & 0xff0000;
 		}
 	}
+	AGAIN(flags, used);
 	rare = used & ARENA_USE_RARE;
 	if (rare) {
 		if (rare & ARENA_USE_LENGTH) {
-			total = tcctl_segment_length(skb, p, total);
+			total = tcctl_forget(skb, tcctl_segment_length(skb, p, total));
 			f.rare = total < 0xffff ? total : 0xffff;
 		}
 		if (rare & ARENA_USE_VLAN)
@@ -312,9 +325,12 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 	f.small = (f.small | (__u64)meta << 24) << 32 | ports;
 	/* from here on: where the answer goes, besides to the caller */
 	place = TCCTL_FLOWS; /* nowhere */
-	if (tcctl_unlikely(frag && used & ARENA_USE_L4)) {
+	AGAIN(flags, used);
+	v6 = flags & TCCTL_F_IPV6;
+	rare = used & ARENA_USE_RARE;
+	if (tcctl_unlikely(flags & TCCTL_F_FRAG && used & ARENA_USE_L4)) {
 		/* id first: it calls helpers that want the stack */
-		__u32 id = tcctl_fragment_id(skb, p);
+		__u32 id = tcctl_forget(skb, tcctl_fragment_id(skb, p));
 
 		s = bpf_map_lookup_elem(&scratch, &zero);
 		if (!s)
@@ -325,7 +341,8 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 		s->frag.addr[3] = f.addr[3];
 		s->frag.id = id;
 		s->frag.what = hook << 16 | (v6 ? 6 : 4) << 8 | p->proto;
-		if (frag == 2) {
+		AGAIN(flags, used);
+		if (flags & TCCTL_F_LATER) {
 			const struct tcctl_frag *first = bpf_map_lookup_elem(&frags, &s->frag);
 
 			if (first && first->stamp == f.stamp) {
@@ -376,8 +393,10 @@ lookup:
 	if (!s)
 		return TCCTL_R_NO_RULES;
 	s->flow = f;
+	AGAIN(flags, used);
+	v6 = flags & TCCTL_F_IPV6;
 	s->what = (v6 ? TCCTL_LOOKUP_V6 : 0) | (src_local ? TCCTL_LOOKUP_SRC_LOCAL : 0) |
-		  (frag == 1 && used & ARENA_USE_L4 ? TCCTL_LOOKUP_FIRST : 0);
+		  ((flags & (TCCTL_F_FRAG | TCCTL_F_LATER)) == TCCTL_F_FRAG && used & ARENA_USE_L4 ? TCCTL_LOOKUP_FIRST : 0);
 	s->place = place;
 	/* what was written is now read back, not remembered */
 	asm volatile("" : "+r"(s) : : "memory");

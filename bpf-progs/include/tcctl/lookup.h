@@ -26,8 +26,11 @@
 		*_slot = (v);                                                  \
 		(__typeof__(v))*_slot;                                         \
 	})
+/* What was forgotten there. */
+#define ARENA_RECALL(key, spare, v) (*(volatile __u64 *)(void *)&(key)->w[ARENA_WORDS + 1 + 2 * (spare)])
 #else
 #define ARENA_FORGET(key, spare, v) (v)
+#define ARENA_RECALL(key, spare, v) (v)
 #endif
 
 /*
@@ -38,6 +41,20 @@
  */
 #define ARENA_OPAQUE(x) asm volatile("" : "+r"(x))
 #define ARENA_MUX(mask, a, b) ((a) ^ (((a) ^ (b)) & (mask)))
+
+/* All ones for 0, else 0. */
+static __always_inline __u64 arena_is_zero(__u64 x)
+{
+	__u64 y = -x;
+
+	ARENA_OPAQUE(y);
+	x = ((x | y) >> 63) - 1;
+	ARENA_OPAQUE(x);
+	return x;
+}
+
+/* Negative when x is not in lo..hi, all of them less than 2^63. */
+#define ARENA_OUTSIDE(x, lo, hi) (((__u64)(x) - (__u64)(lo)) | ((__u64)(hi) - (__u64)(x)))
 
 static __always_inline __u64 arena_pick8(const __u64 *d, __u64 i)
 {
@@ -165,16 +182,19 @@ static __always_inline __u64 arena_sets(arena_t arena, struct arena_key *key, __
 			lo <<= stride;
 		} else {
 			const struct arena_bucket *b = arena_line(arena, base);
-			__u32 skip, rest = 64, len;
+			__u64 rest = 64, len;
 
 			if (!b)
 				return 0;
 			entry = b->other;
+			/* without a branch: the verifier would walk each combination, the processor mispredict it */
 #define ARENA_TRY(n)                                                                  \
-	if (skip = b->skip[n], skip < 64 && !((hi ^ b->bits[n]) >> skip)) {           \
-		entry = b->entry[n];                                                  \
-		rest = skip;                                                          \
-	}
+	do {                                                                          \
+		__u64 skip = b->skip[n];                                              \
+		__u64 hit = arena_is_zero((hi ^ b->bits[n]) >> (skip & 63) | skip >> 6); \
+		entry = ARENA_MUX(hit, entry, b->entry[n]);                           \
+		rest = ARENA_MUX(hit, rest, skip);                                    \
+	} while (0);
 			/* backwards: the longest is the last to be seen, and stays */
 			ARENA_TRY(3)
 			ARENA_TRY(2)
@@ -191,11 +211,16 @@ static __always_inline __u64 arena_sets(arena_t arena, struct arena_key *key, __
 	return 0;
 }
 
-/* Does what an entry has no room for hold? */
-static __always_inline int arena_cond_holds(const struct arena_cond *c, const struct arena_key *key)
+/*
+ * What follows compares without branches and gives 0 for "matches": a branch per field would be a path per field to
+ * the verifier, times the turns of the loop, and for the processor one more to guess wrong.
+ */
+
+/* What an entry has no room for. */
+static __always_inline __u64 arena_cond_misses(const struct arena_cond *c, const struct arena_key *key)
 {
-	__u32 small = key->w[ARENA_W_SMALL], misc = key->w[ARENA_W_MISC], meta = small >> 24, bad;
-	__u32 dscp = small >> 8 & 0xff, frag = meta >> ARENA_M_FRAG_SHIFT & 3, icmp = misc & 0xffff, vlan = misc >> 16;
+	__u64 small = key->w[ARENA_W_SMALL], misc = key->w[ARENA_W_MISC], length = key->w[ARENA_W_LENGTH];
+	__u64 meta = small >> 24, bad, outside;
 
 	bad = ~meta & c->need;
 	bad |= ((small >> 16 & 0xff) ^ c->flags) & c->flags_mask;
@@ -204,93 +229,69 @@ static __always_inline int arena_cond_holds(const struct arena_cond *c, const st
 	bad |= (key->w[ARENA_W_MACHI] ^ c->machi) & c->machi_mask;
 	bad |= (key->w[ARENA_W_SSETS] ^ c->ssets) & c->ssets_mask;
 	bad |= (key->w[ARENA_W_DSETS] ^ c->dsets) & c->dsets_mask;
-	if (bad)
-		return 0;
-	if (dscp - c->dscp_lo > (__u32)c->dscp_hi - c->dscp_lo)
-		return 0;
-	if (frag - c->frag_lo > (__u32)c->frag_hi - c->frag_lo)
-		return 0;
-	if (icmp - c->icmp_lo > (__u32)c->icmp_hi - c->icmp_lo)
-		return 0;
-	if (vlan - c->vlan_lo > (__u32)c->vlan_hi - c->vlan_lo)
-		return 0;
-	return key->w[ARENA_W_LENGTH] - c->length_lo <= c->length_hi - c->length_lo;
+	outside = ARENA_OUTSIDE(small >> 8 & 0xff, c->dscp_lo, c->dscp_hi);
+	outside |= ARENA_OUTSIDE(meta >> ARENA_M_FRAG_SHIFT & 3, c->frag_lo, c->frag_hi);
+	outside |= ARENA_OUTSIDE(misc & 0xffff, c->icmp_lo, c->icmp_hi);
+	outside |= ARENA_OUTSIDE(misc >> 16, c->vlan_lo, c->vlan_hi);
+	outside |= ARENA_OUTSIDE(length, c->length_lo, c->length_hi);
+	return bad | outside >> 63;
 }
 
 /* Protocol and ports of an entry, the same in both kinds. */
-static __always_inline int arena_ports_match(__u32 sport_range, __u32 dport_range, __u32 proto_lo, __u32 proto_hi,
-					     __u32 wants_ports, const struct arena_key *key)
+static __always_inline __u64 arena_ports_miss(__u64 sport_range, __u64 dport_range, __u64 proto_lo, __u64 proto_hi,
+					      __u64 class, const struct arena_key *key)
 {
-	__u32 ports = key->w[ARENA_W_PORTS], small = key->w[ARENA_W_SMALL], lo;
+	__u64 ports = key->w[ARENA_W_PORTS], small = key->w[ARENA_W_SMALL], outside, wants;
 
-	if ((small & 0xff) - proto_lo > proto_hi - proto_lo)
-		return 0;
-	if (!wants_ports)
-		return 1;
-	if (!(small & ARENA_M_PORTS << 24))
-		return 0;
-	lo = sport_range & 0xffff;
-	if ((ports >> 16) - lo > (sport_range >> 16) - lo)
-		return 0;
-	lo = dport_range & 0xffff;
-	return (ports & 0xffff) - lo <= (dport_range >> 16) - lo;
+	outside = ARENA_OUTSIDE(ports >> 16, sport_range & 0xffff, sport_range >> 16);
+	outside |= ARENA_OUTSIDE(ports & 0xffff, dport_range & 0xffff, dport_range >> 16);
+	outside |= (small >> 24 & ARENA_M_PORTS) - 1; /* no ports: negative */
+	wants = class / ARENA_E_PORTS & 1;
+	outside &= -wants;
+	outside |= ARENA_OUTSIDE(small & 0xff, proto_lo, proto_hi);
+	return outside >> 63;
 }
 
-static __always_inline int arena_entry4_matches(arena_t arena, const struct arena_entry4 *e, const struct arena_key *key)
+static __always_inline __u64 arena_entry4_misses(const struct arena_entry4 *e, const struct arena_key *key)
 {
-	__u32 lens = e->rule >> ARENA_RULE_BITS;
-	const struct arena_cond *cond;
+	__u64 lens = e->rule >> ARENA_RULE_BITS;
 
 	/* 64-bit shifts, because a length of 0 shifts by 32 */
-	if ((__u64)(key->w[ARENA_W_SRC] ^ e->src) >> ((32 - (lens & 63)) & 63))
-		return 0;
-	if ((__u64)(key->w[ARENA_W_DST] ^ e->dst) >> ((32 - (lens >> 6)) & 63))
-		return 0;
-	if (!arena_ports_match(e->sport, e->dport, e->cond >> 24, e->counter >> 24, e->class & ARENA_E_PORTS, key))
-		return 0;
-	if (!(e->cond & 0xffffff))
-		return 1;
-	cond = arena_line(arena, e->cond & 0xffffff);
-	return cond && arena_cond_holds(cond, key);
+	return (__u64)(key->w[ARENA_W_SRC] ^ e->src) >> ((32 - (lens & 63)) & 63) |
+	       (__u64)(key->w[ARENA_W_DST] ^ e->dst) >> ((32 - (lens >> 6)) & 63) |
+	       arena_ports_miss(e->sport, e->dport, e->cond >> 24, e->counter >> 24, e->class, key);
 }
 
-/* Do the 64 - skip first bits agree? skip is 0..64. */
-static __always_inline int arena_half_matches(const __u32 *a, const __u32 *b, __u32 skip)
+/* Bits that differ in the 64 - skip first ones. skip is 0..64. */
+static __always_inline __u64 arena_half_misses(const __u32 *a, const __u32 *b, __u64 skip)
 {
 	__u64 diff = (__u64)(a[0] ^ b[0]) << 32 | (a[1] ^ b[1]);
 
-	return !(diff >> (skip >> 1) >> (skip - (skip >> 1)));
+	return diff >> (skip >> 1 & 63) >> ((skip - (skip >> 1)) & 63);
 }
 
-static __always_inline int arena_entry6_matches(arena_t arena, const struct arena_entry6 *e, const struct arena_key *key)
+static __always_inline __u64 arena_entry6_misses(const struct arena_entry6 *e, const struct arena_key *key)
 {
-	const struct arena_cond *cond;
-
-	if (!arena_half_matches(key->w + ARENA_W_SRC, e->src, e->shift[0]) ||
-	    !arena_half_matches(key->w + ARENA_W_DST, e->dst, e->shift[2]) ||
-	    !arena_half_matches(key->w + ARENA_W_SRC + 2, e->src + 2, e->shift[1]) ||
-	    !arena_half_matches(key->w + ARENA_W_DST + 2, e->dst + 2, e->shift[3]))
-		return 0;
-	if (!arena_ports_match(e->sport, e->dport, e->cond >> 24, e->counter >> 24, e->class & ARENA_E_PORTS, key))
-		return 0;
-	if (!(e->cond & 0xffffff))
-		return 1;
-	cond = arena_line(arena, e->cond & 0xffffff);
-	return cond && arena_cond_holds(cond, key);
+	return arena_half_misses(key->w + ARENA_W_SRC, e->src, e->shift[0]) |
+	       arena_half_misses(key->w + ARENA_W_DST, e->dst, e->shift[2]) |
+	       arena_half_misses(key->w + ARENA_W_SRC + 2, e->src + 2, e->shift[1]) |
+	       arena_half_misses(key->w + ARENA_W_DST + 2, e->dst + 2, e->shift[3]) |
+	       arena_ports_miss(e->sport, e->dport, e->cond >> 24, e->counter >> 24, e->class, key);
 }
 
 /* Fill in the key's set words, when the rules use big sets. */
 static __always_inline void arena_key_sets(arena_t arena, const struct arena_roots *roots, struct arena_key *key,
 					   __u32 v6)
 {
-	__u64 hi, lo;
-	__u32 root;
+	__u64 hi, lo, root, m = v6;
 
-	root = v6 ? roots->set[0][1] : roots->set[0][0];
+	/* a mask, not a branch: compilers make a variable offset of it, see above */
+	m = ~arena_is_zero(m);
+	root = ARENA_MUX(m, roots->set[0][0], roots->set[0][1]);
 	hi = (__u64)key->w[ARENA_W_SRC] << 32 | key->w[ARENA_W_SRC + 1];
 	lo = (__u64)key->w[ARENA_W_SRC + 2] << 32 | key->w[ARENA_W_SRC + 3];
 	key->w[ARENA_W_SSETS] = root ? arena_sets(arena, key, root, hi, lo) : 0;
-	root = v6 ? roots->set[1][1] : roots->set[1][0];
+	root = ARENA_MUX(m, roots->set[1][0], roots->set[1][1]);
 	hi = (__u64)key->w[ARENA_W_DST] << 32 | key->w[ARENA_W_DST + 1];
 	lo = (__u64)key->w[ARENA_W_DST + 2] << 32 | key->w[ARENA_W_DST + 3];
 	key->w[ARENA_W_DSETS] = root ? arena_sets(arena, key, root, hi, lo) : 0;
@@ -302,13 +303,24 @@ static __always_inline void arena_key_sets(arena_t arena, const struct arena_roo
 	do {                                                                   \
 		if ((e->rule & ARENA_NO_RULE) >= best)                         \
 			goto next_tree;                                        \
-		if (arena_entry##family##_matches(arena, e, key)) {            \
+		if (!arena_entry##family##_misses(e, key) &&                   \
+		    arena_cond_holds(arena, e->cond & 0xffffff, key)) {        \
 			best = e->rule & ARENA_NO_RULE;                        \
 			counter = e->counter & 0xfffff;                        \
 			class = e->class;                                      \
 			goto next_tree;                                        \
 		}                                                              \
 	} while (0)
+
+static __always_inline int arena_cond_holds(arena_t arena, __u32 line, const struct arena_key *key)
+{
+	const struct arena_cond *cond;
+
+	if (!line)
+		return 1;
+	cond = arena_line(arena, line);
+	return cond && !arena_cond_misses(cond, key);
+}
 
 /*
  * Find the first rule that matches. `root` to `end` are the trees, numbers of descriptors counted from line 0;
@@ -324,6 +336,7 @@ static __always_inline void arena_lookup(arena_t arena, struct arena_key *key, _
 	const struct arena_nodes *nodes;
 	__u64 node = 0;
 
+	(void)ARENA_FORGET(key, 5, v6);
 	for (int i = 0; i < ARENA_STEPS; i++) {
 		if (!i)
 			goto next_tree;
@@ -340,7 +353,7 @@ static __always_inline void arena_lookup(arena_t arena, struct arena_key *key, _
 				goto next_tree;
 			continue;
 		}
-		if (v6) {
+		if (ARENA_RECALL(key, 5, v6)) {
 			const struct arena_entry6 *e = arena_line(arena, arena_node_base(node));
 
 			if (!e)
