@@ -133,7 +133,9 @@ int tx_settle(struct tx *tx)
 	for (size_t i = 0; i < s->have.n_orphans && s->owner_fd >= 0; i++)
 		pipeline_remove(s->owner_fd, s->have.orphans[i]);
 	e = remove_clsacts(tx);
-	if (!e)
+	/* While anything is left to do the intent stays: without it the next run would take the tables that wait beside the
+	 * old ones for left over, though they are the ones that run. */
+	if (!e && !err)
 		e = store(tx);
 	if (e || err)
 		diag_hint(diag_add(s->diags, DIAG_NOTE, NULL, "what was asked for is in force, but not all could be stored"),
