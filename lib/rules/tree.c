@@ -25,6 +25,9 @@
 #define FEW 160
 #define FEW_BITS 6
 #define DEPTH_MAX 24
+/* What hard_build() is for, in boxes. */
+#define HARD_LEAST 8
+#define HARD_MOST 512
 
 struct region {
 	uint32_t mask[BOX_FIELDS], value[BOX_FIELDS];
@@ -45,6 +48,8 @@ struct build {
 	double memory;			  /* weight of memory in the choice of a cut */
 	unsigned int round, together;
 	bool last;			  /* no further round: leaves may have any length */
+	bool try, hard, dry;		  /* hard_build() is for use; its work below; only figures are wanted */
+	size_t goal, limit;		  /* lines below a node of few boxes: good enough; too many */
 	uint8_t *spilled;		  /* by box */
 	size_t n_spilled;
 	uint32_t *counts; /* scratch of 2^BITS_MAX + 1 */
@@ -443,6 +448,11 @@ static int leaf_build(struct build *t, const uint32_t *ids, size_t n, uint64_t *
 	}
 	if (n_lines > 0x7fff)
 		return -EOVERFLOW;
+	if (t->dry) {
+		*ret = descriptor(ARENA_KIND_LEAF, 0, t->x->rule[ids[0]]);
+		*ret_depth = n_lines;
+		return 0;
+	}
 	lines = calloc(n_lines, sizeof(*lines));
 	if (!lines)
 		return -ENOMEM;
@@ -534,7 +544,7 @@ static int cut_build(struct build *t, const uint32_t *ids, size_t n, const struc
 		     double allowance, unsigned int depth, uint64_t *ret, size_t *ret_depth)
 {
 	const struct box_place *place = &box_places[c->w.field];
-	uint32_t size = 1U << c->w.bits, base, best = ARENA_NO_RULE;
+	uint32_t size = 1U << c->w.bits, base = 0, best = ARENA_NO_RULE;
 	struct children kids = {};
 	struct region *sub = NULL;
 	size_t deepest = 0, total;
@@ -549,10 +559,12 @@ static int cut_build(struct build *t, const uint32_t *ids, size_t n, const struc
 		goto out;
 	}
 	*sub = *r;
-	err = arena_buf_grow(t->a, (size + 7) / 8, &base);
-	if (err)
-		goto out;
-	t->stats->nodes++;
+	if (!t->dry) {
+		err = arena_buf_grow(t->a, (size + 7) / 8, &base);
+		if (err)
+			goto out;
+		t->stats->nodes++;
+	}
 	total = kids.at[size];
 	for (uint32_t j = 0, end; j < size; j = end) {
 		size_t m = kids.at[j + 1] - kids.at[j], d;
@@ -577,7 +589,7 @@ static int cut_build(struct build *t, const uint32_t *ids, size_t n, const struc
 			deepest = d;
 		if (arena_node_rule(node) < best)
 			best = arena_node_rule(node);
-		for (uint32_t q = j; q < end; q++)
+		for (uint32_t q = j; q < end && !t->dry; q++)
 			((struct arena_nodes *)(t->a->lines + base + q / 8))->d[q % 8] = node;
 	}
 	*ret = descriptor(ARENA_KIND_CUT, base, best) | (uint64_t)place->word << 44 |
@@ -587,6 +599,84 @@ out:
 	free(kids.at);
 	free(kids.ids);
 	free(sub);
+	return err;
+}
+
+/*
+ * A node of few boxes. Memory is shared out by the number of boxes, which starves the few places where many overlap:
+ * there it is worth far more. What a share is good for is tried out first.
+ */
+static const struct {
+	double allowance, allowance0, memory; /* copies per box, and besides; as in struct plan */
+} shares[] = {
+	{ 0, 0, 1 },
+	{ 30, 1000, 0.1 },
+	{ 200, 20000, 0.02 },
+};
+#define DRY_WORK 30000000 /* of one attempt */
+
+static int hard_build(struct build *t, uint32_t *ids, size_t n, const struct region *r, double allowance,
+		      unsigned int depth, uint64_t *ret, size_t *ret_depth)
+{
+	_cleanup_free_ uint32_t *copy = malloc(n * sizeof(*copy));
+	double memory = t->memory, best_allowance = allowance, best_memory = memory;
+	size_t least = SIZE_MAX;
+	struct choice c;
+	int err = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	t->hard = true;
+	for (unsigned int i = 0; i < ARRAY_SIZE(shares) && !err && least > t->goal; i++) {
+		uint64_t work_max = t->work_max;
+		double some = shares[i].allowance * (double)n + shares[i].allowance0;
+		size_t d;
+
+		if (some < allowance)
+			some = allowance;
+		memcpy(copy, ids, n * sizeof(*copy));
+		t->dry = true;
+		if (i && work_max > t->work + DRY_WORK)
+			t->work_max = t->work + DRY_WORK;
+		t->memory = i && shares[i].memory < memory ? shares[i].memory : memory;
+		err = node_build(t, copy, n, r, some, depth, ret, &d);
+		t->dry = false;
+		if (err == -EOVERFLOW && t->work < work_max && i) {
+			/* too much work for what it may save */
+			t->work_max = work_max;
+			err = 0;
+			break;
+		}
+		t->work_max = work_max;
+		if (!err && (least == SIZE_MAX || d < least - least / 8)) {
+			least = d;
+			best_allowance = some;
+			best_memory = t->memory;
+		}
+	}
+	if (!err && least > t->limit && !t->last && choose(t, ids, n, r, allowance, depth, true, &c) &&
+	    c.avg < 0.7 * (double)n) {
+		/* set the wide ones aside, for trees of another round */
+		uint32_t first, mask, size = 1U << c.w.bits;
+		size_t kept = 0;
+
+		t->memory = memory;
+		t->hard = false;
+		for (size_t i = 0; i < n; i++) {
+			if (span(t, ids[i], &c.w, r, &first, &mask) > size / 2)
+				spill(t, ids[i]);
+			else
+				ids[kept++] = ids[i];
+		}
+		if (kept <= t->leaf_want)
+			return leaf_build(t, ids, kept, ret, ret_depth);
+		return cut_build(t, ids, kept, r, &c, allowance + (double)kept * c.copies, depth, ret, ret_depth);
+	}
+	t->memory = best_memory;
+	if (!err)
+		err = node_build(t, ids, n, r, best_allowance, depth, ret, ret_depth);
+	t->memory = memory;
+	t->hard = false;
 	return err;
 }
 
@@ -608,10 +698,12 @@ static int node_build(struct build *t, uint32_t *ids, size_t n, const struct reg
 		return leaf_build(t, ids, n, ret, ret_depth);
 	if (allowance < (double)n)
 		allowance = (double)n;
+	if (t->try && !t->hard && n > HARD_LEAST && n <= HARD_MOST && depth < DEPTH_MAX)
+		return hard_build(t, ids, n, r, allowance, depth, ret, ret_depth);
 	if (depth < DEPTH_MAX && choose(t, ids, n, r, allowance, depth, false, &c) &&
 	    c.avg < t->gain * (double)n)
 		return cut_build(t, ids, n, r, &c, allowance, depth, ret, ret_depth);
-	if (n <= t->leaf_max || t->last || depth >= DEPTH_MAX)
+	if (n <= t->leaf_max || t->last || t->hard || depth >= DEPTH_MAX)
 		return leaf_build(t, ids, n, ret, ret_depth);
 	/* set the wide ones aside, for trees of another round */
 	if (choose(t, ids, n, r, allowance, depth, true, &c) && c.avg < 0.7 * (double)n) {
@@ -699,11 +791,13 @@ static int round_build(struct build *t, uint32_t *ids, size_t n, struct tree *tr
 static const struct plan {
 	double copies, copies0, memory, gain;
 	unsigned int leaf4, leaf6, together;
+	bool try; /* try out what more memory is good for where many boxes overlap */
 } plans[] = {
-	{ 40, 40000, 0.35, 0.9, 48, 24, 64 },
-	{ 100, 400000, 0.1, 0.9, 32, 16, 64 },
-	{ 40, 40000, 0.35, 0.8, 96, 64, 1000 },
-	{ 200, 4000000, 0.05, 0.95, 20, 12, 64 },
+	{ 40, 40000, 0.35, 0.9, 48, 24, 64, true },
+	{ 40, 40000, 0.35, 0.9, 48, 24, 64, false },
+	{ 100, 400000, 0.1, 0.9, 32, 16, 64, false },
+	{ 40, 40000, 0.35, 0.8, 96, 64, 1000, false },
+	{ 200, 4000000, 0.05, 0.95, 20, 12, 64, false },
 };
 
 static int trees_try(const struct boxes *x, unsigned int family, const struct tree_rule *rules, const struct plan *plan,
@@ -719,9 +813,9 @@ static int trees_try(const struct boxes *x, unsigned int family, const struct tr
 		.x = x, .family = family, .rules = rules, .a = a, .stats = stats,
 		.leaf_want = family == 4 ? 4 : 3, .leaf_max = family == 4 ? plan->leaf4 : plan->leaf6,
 		.copies = plan->copies, .copies0 = plan->copies0, .memory = plan->memory, .gain = plan->gain,
-		.together = plan->together,
+		.together = plan->together, .try = plan->try, .goal = 7, .limit = 24,
 		.spilled = spilled, .counts = counts,
-		.work_max = 2000000000ULL + 30000ULL * x->n,
+		.work_max = 2000000000ULL + (plan->try ? 20000ULL : 30000ULL) * x->n,
 	};
 	size_t n = x->n, n_trees = 0, depth = 0;
 	uint32_t base;
@@ -787,7 +881,7 @@ int trees_build(const struct boxes *x, unsigned int family, const struct tree_ru
 		if (err != -EOVERFLOW && err != -E2BIG)
 			return err;
 		/* far from it, or out of work or memory: another plan would only take longer to say the same */
-		if (err == -E2BIG || !depth || depth > 2 * ARENA_STEPS)
+		if (!plans[i].try && (err == -E2BIG || !depth || depth > 2 * ARENA_STEPS))
 			break;
 	}
 	if (err)
