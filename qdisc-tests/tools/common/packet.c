@@ -214,6 +214,7 @@ static int value_parse(struct parser *ps, const char *at, const struct field *f,
 		errno = 0;
 		v->number = strtoull(text, &end, 0);
 		if (!isdigit((unsigned char)*text) || *end || errno || v->number > f->max)
+			/* a field in use has a name. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 			return fail(ps, at, "%s: '%s' is not a number from 0 to %llu", *f->name ? f->name : "size", text,
 				    (unsigned long long)f->max);
 		break;

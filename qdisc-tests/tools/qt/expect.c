@@ -412,6 +412,7 @@ static int check_one(const struct word *w, const struct packet *in, const struct
 	bool same;
 	int v;
 
+	/* next_word() has set the key. NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 	if (!strcmp(w->key, "verdict")) {
 		if (verdict_parse(w->value, &v))
 			return fail(err, err_len, -1, "verdict: '%s' is none (ok, shot, unspec, pipe, redirect, …)", w->value);
