@@ -281,7 +281,7 @@ static void look_stale(struct tcctl_doctor *d, const char *path)
 			}
 		if (stale)
 			finding_add(d, TCCTL_FINDING_LIMITED, STATE, "pins",
-				    "of %zu namespaces, %zu of which seem%s to be gone:%s", n, stale,
+				    "of %zu namespace%s, %zu seem%s to be gone:%s", n, n == 1 ? "" : "s", stale,
 				    stale == 1 ? "s" : "", text);
 		else
 			finding_add(d, TCCTL_FINDING_OK, STATE, "pins", "of %zu namespace%s", n,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Programs of context-leak.sh and clones.sh. What they see goes into `leak_seen`, device numbers come from `leak_cfg`. */
+/* Programs of context-leak.sh and vlan.sh. What they see goes into `leak_seen`, device numbers come from `leak_cfg`. */
 #include "tcctl/handler.h"
 
 struct seen {

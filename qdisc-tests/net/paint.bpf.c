@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Programs of checksum.sh and clones.sh: a stage that gives every IP packet one class, and a filter that notes fields. */
+/* Programs of checksum.sh: a stage that gives every IP packet one class, and a filter that notes fields. */
 #include "tcctl/handler.h"
 
 struct {

@@ -38,10 +38,10 @@ htb_packets() { in_ns "$1" tc -s class show dev "$2" classid 1:"$3" | sed -n 's/
 clear_seen() {
 	local k zero
 	zero=$(printf '00 %.0s' {1..20})
-	for k in {0..15}; do bpftool map update pinned $SEEN key hex $(printf %x "$k") 00 00 00 value hex $zero; done
+	for k in {0..15}; do bpftool map update pinned $SEEN key hex "$(printf %x "$k")" 00 00 00 value hex $zero; done
 }
 seen() { # PORT FIELDS
-	bpftool -j map lookup pinned $SEEN key hex $(printf %x $(($1 - 5000))) 00 00 00 |
+	bpftool -j map lookup pinned $SEEN key hex "$(printf %x $(($1 - 5000)))" 00 00 00 |
 		jq -r ".formatted.value | \"$2\""
 }
 send() { # PORT…: a packet each, from a socket of its own
