@@ -52,4 +52,4 @@ check_eq "nothing is left" "$(find /sys/fs/bpf/tcctl 2>/dev/null; in_ns client t
 # State of a namespace that is gone is found.
 ip netns exec client "$TCCTL" apply -q wan.yaml
 ns_del client
-check_match "doctor finds what a namespace left" "$("$TCCTL" doctor)" 'limited +pins +of 1 namespaces, 1 of which seems to be gone'
+check_match "doctor finds what a namespace left" "$("$TCCTL" doctor)" 'limited +pins +of 1 namespace, 1 seems to be gone'
