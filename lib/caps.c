@@ -38,6 +38,10 @@ static const struct feature features[CAPS_FEATURE_MAX] = {
 		CAP_SYS_RESOURCE, CAP_SYS_RESOURCE,
 		"CAP_SYS_RESOURCE", "locking memory for maps before Linux 5.11",
 	},
+	[CAPS_PERFMON] = {
+		CAP_PERFMON, CAP_PERFMON,
+		"CAP_PERFMON", "programs without extra mitigations",
+	},
 };
 
 /* Before 5.8 there is no CAP_BPF: everything BPF needs CAP_SYS_ADMIN. */

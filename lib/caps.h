@@ -14,6 +14,7 @@ enum caps_feature {
 	CAPS_MOUNT_BPFFS,   /* SYS_ADMIN */
 	CAPS_FOREIGN_PROGS, /* look up programs of others by id: SYS_ADMIN */
 	CAPS_MEMLOCK,	    /* raise RLIMIT_MEMLOCK below 5.11: SYS_RESOURCE */
+	CAPS_PERFMON,	    /* load without the verifier's extra checks and mitigations: PERFMON (5.8) */
 	CAPS_FEATURE_MAX,
 };
 

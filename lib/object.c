@@ -170,6 +170,9 @@ int object_load(struct bpf_object *obj, const char *what, const struct loc *loc,
 
 			if (failed_program(&log, program))
 				diag_object(g, "program %s", program);
+			if (verifier && !caps_have(CAPS_PERFMON))
+				diag_hint(g, "the verifier asks more of programs that load without CAP_PERFMON; add it, or use "
+					     "a newer kernel");
 			diag_errno(diag_detail(g, tail), err);
 		}
 	}
