@@ -20,7 +20,7 @@ counted() { # FIRST LAST
 n=0
 for obj in "$BPF"/*.bpf.o; do
 	prog=${obj##*/} prog=${prog%.bpf.o}
-	case $prog in pipeline | act) continue ;; esac
+	case $prog in pipeline | alone | act) continue ;; esac
 	n=$((n + 1))
 	rm -rf /sys/fs/bpf/tc
 	check "$prog: sec tc" in_ns server tc filter add dev s0 ingress prio 10 handle 1 bpf da obj "$obj" sec tc
