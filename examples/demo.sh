@@ -27,20 +27,7 @@ same() { # WHAT VALUE VALUE…: all equal and not 0
 	for v; do [[ $v == "$want" ]] || fail "$what: $*"; done
 }
 
-ns_add client router server
-veth client c0 router lan0
-veth router wan0 server s0
-addr client c0 10.0.1.1/24 fd00:1::1/64
-addr router lan0 10.0.1.2/24 fd00:1::2/64
-addr router wan0 10.0.2.2/24 fd00:2::2/64
-addr server s0 10.0.2.1/24 fd00:2::1/64
-in_ns router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
-must in_ns client ip route add default via 10.0.1.2
-must in_ns client ip -6 route add default via fd00:1::2
-must in_ns server ip route add default via 10.0.2.2
-must in_ns server ip -6 route add default via fd00:2::2
-must wait_until 5 in_ns client ping -qc1 -W1 10.0.2.1
-must wait_until 5 in_ns client ping -qc1 -W1 fd00:2::1
+topo_router lan0 wan0
 cp "$top/examples/demo.yaml" .
 
 listing() { # everything of the router that an apply could touch

@@ -193,13 +193,15 @@ topo_pair() {
 #  client c0 ---- r0 router r1 ---- s0 server
 #  10.0.1.1/24    10.0.1.2  10.0.2.2   10.0.2.1/24
 #  fd00:1::1/64   fd00:1::2 fd00:2::2  fd00:2::1/64
-topo_router() {
+# The router's devices have other names when given.
+topo_router() { # [CLIENT_SIDE SERVER_SIDE]
+	local r0=${1-r0} r1=${2-r1}
 	ns_add client router server
-	veth client c0 router r0
-	veth router r1 server s0
+	veth client c0 router "$r0"
+	veth router "$r1" server s0
 	addr client c0 10.0.1.1/24 fd00:1::1/64
-	addr router r0 10.0.1.2/24 fd00:1::2/64
-	addr router r1 10.0.2.2/24 fd00:2::2/64
+	addr router "$r0" 10.0.1.2/24 fd00:1::2/64
+	addr router "$r1" 10.0.2.2/24 fd00:2::2/64
 	addr server s0 10.0.2.1/24 fd00:2::1/64
 	in_ns router bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 	must in_ns client ip route add default via 10.0.1.2
@@ -208,6 +210,20 @@ topo_router() {
 	must in_ns server ip -6 route add default via fd00:2::2
 	must wait_until 5 in_ns client ping -qc1 -W1 10.0.2.1
 	must wait_until 5 in_ns client ping -qc1 -W1 fd00:2::1
+}
+
+# The smallest configuration that counts something anybody can send: echo gets class voice.
+ping_config() { # DEVICE
+	cat <<-END
+		tcctl: 1
+		classes:
+		  voice: { dscp: EF }
+		rules:
+		  wan:
+		    - { proto: icmp, class: voice }
+		interfaces:
+		  $1: { rules: wan }
+	END
 }
 
 # --- background processes -----------------------------------------------------------------------------

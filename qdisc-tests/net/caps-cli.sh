@@ -6,16 +6,7 @@
 need_cmd capsh jq ping
 need_file "$TCCTL"
 topo_pair
-cat >wan.yaml <<'Y'
-tcctl: 1
-classes:
-  voice: { dscp: EF }
-rules:
-  wan:
-    - { proto: icmp, class: voice }
-interfaces:
-  c0: { rules: wan }
-Y
+ping_config c0 >wan.yaml
 with() { # CAPABILITIES COMMAND…: as root, but with these alone, in the client's namespace
 	local caps=$1 all drop=
 	shift

@@ -8,16 +8,7 @@
 need_cmd jq ping
 need_file "$TCCTL"
 topo_pair
-cat >wan.yaml <<'Y'
-tcctl: 1
-classes:
-  voice: { dscp: EF }
-rules:
-  wan:
-    - { proto: icmp, class: voice }
-interfaces:
-  c0: { rules: wan }
-Y
+ping_config c0 >wan.yaml
 check_eq "the trap is there: bpffs is hidden" "$(ip netns exec client stat -fc %T /sys/fs/bpf)" sysfs
 check_rc "doctor notices" 0 ip netns exec client "$TCCTL" doctor
 check_match "and says where pins go" "$OUT" 'ip netns exec.*pins go to /sys/fs/bpf outside'

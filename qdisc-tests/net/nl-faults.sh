@@ -8,16 +8,7 @@
 need_cmd strace jq
 need_file "$TCCTL"
 topo_pair
-cat >wan.yaml <<'Y'
-tcctl: 1
-classes:
-  voice: { dscp: EF }
-rules:
-  wan:
-    - { proto: icmp, class: voice }
-interfaces:
-  c0: { rules: wan }
-Y
+ping_config c0 >wan.yaml
 
 calls() { # SYSCALL COMMAND…: how many of them it makes
 	local call=$1
