@@ -8,7 +8,7 @@
 #include "neighbours.h"
 #include "record.h"
 #include "session.h"
-#include "tx.h"
+#include "tx/tx.h"
 #include "util.h"
 
 /* TCX programs of others run before every filter; one that does not say "next" keeps packets from us. */

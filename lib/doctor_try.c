@@ -17,8 +17,8 @@
 
 #include "caps.h"
 #include "doctor.h"
-#include "nl_internal.h"
-#include "nl_tcx.h"
+#include "nl/internal.h"
+#include "nl/tcx.h"
 #include "util.h"
 
 #define BPF "bpf"

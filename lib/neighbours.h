@@ -4,7 +4,7 @@
 #define TCCTL_LIB_NEIGHBOURS_H
 
 #include "nl.h"
-#include "nl_tcx.h"
+#include "nl/tcx.h"
 
 struct neighbours_hook {
 	uint32_t ifindex;

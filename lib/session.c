@@ -9,7 +9,7 @@
 #include "digest.h"
 #include "observe.h"
 #include "pin.h"
-#include "recover.h"
+#include "tx/recover.h"
 #include "util.h"
 
 static int read_state(struct session *s, bool write)

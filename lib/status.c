@@ -18,7 +18,7 @@
 #include "pin.h"
 #include "pipeline.h"
 #include "record.h"
-#include "recover.h"
+#include "tx/recover.h"
 #include "state.h"
 #include "util.h"
 

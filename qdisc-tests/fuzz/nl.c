@@ -4,8 +4,8 @@
  * datagram, and what is taken for an answer must be terminated text, known lengths, in range.
  *
  *   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
- *           -Ilib -Ibpf-progs/include qdisc-tests/fuzz/nl.c lib/nl.c lib/nl_link.c lib/nl_qdisc.c lib/nl_filter.c \
- *           lib/nl_run.c -lmnl -lbpf -o fuzz-nl
+ *           -Ilib -Ibpf-progs/include qdisc-tests/fuzz/nl.c lib/nl/nl.c lib/nl/link.c lib/nl/qdisc.c lib/nl/filter.c \
+ *           lib/nl/run.c -lmnl -lbpf -o fuzz-nl
  *   ./fuzz-nl CORPUS
  */
 #include <linux/rtnetlink.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nl_internal.h"
+#include "nl/internal.h"
 
 #define SEQ 100U
 #define PORTID 7U

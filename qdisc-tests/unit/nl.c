@@ -5,7 +5,7 @@
 #include <linux/pkt_cls.h>
 #include <linux/rtnetlink.h>
 
-#include "nl_internal.h"
+#include "nl/internal.h"
 #include "test.h"
 
 #define SEQ 41U

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "nl_internal.h"
-#include "nl_tcx.h"
+#include "nl/internal.h"
+#include "nl/tcx.h"
 #include "test.h"
 #include "util.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
 /* Raw bpf(2): libbpf 1.1 has no call for it, and the build host's <linux/bpf.h> may be older than TCX. */
-#include "nl_tcx.h"
+#include "nl/tcx.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
-#include "recover.h"
+#include "tx/recover.h"
 
 #include <errno.h>
 #include <stdio.h>

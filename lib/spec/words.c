@@ -2,7 +2,7 @@
 /* Names for numbers. Where a number has several, the first is the one that is written. */
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 static const struct spec_word dscp[] = {
 	{ "DF", 0 },	{ "CS0", 0 },	{ "BE", 0 },	{ "LE", 1 },	{ "CS1", 8 },	{ "AF11", 10 },

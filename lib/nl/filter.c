@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
-/* Filters: reading. Changes are in nl_run.c. */
+/* Filters: reading. Changes are in nl/run.c. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/pkt_cls.h>
@@ -7,7 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "nl_internal.h"
+#include "nl/internal.h"
 #include "util.h"
 
 _Static_assert(NL_PARENT_INGRESS == TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), "ingress parent");

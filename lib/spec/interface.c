@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 #define DEVICE_NAME_MAX 15 /* IFNAMSIZ - 1 */
 #define ALTNAME_MAX 127	   /* ALTIFNAMSIZ - 1 */

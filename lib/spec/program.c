@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 #define UDP_PORTS_MAX (TCCTL_UDP_MAX - TCCTL_UDP_USER)
 

@@ -11,7 +11,7 @@
 #include "observe.h"
 #include "pin.h"
 #include "rules.h"
-#include "tx.h"
+#include "tx/tx.h"
 #include "util.h"
 
 static int undo_pipeline(void *ctx, size_t i)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 bool spec_range_push(struct spec_ctx *c, struct spec_ranges *r, uint32_t lo, uint32_t hi)
 {

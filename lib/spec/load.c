@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 /* --- files ---------------------------------------------------------------------------------------------- */
 

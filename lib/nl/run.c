@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "nl_internal.h"
+#include "nl/internal.h"
 #include "util.h"
 
 /* Room an answer takes in the socket's buffer, with the kernel's bookkeeping. */

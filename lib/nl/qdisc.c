@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
-/* Qdiscs: what sits where. Changes are in nl_run.c. */
+/* Qdiscs: what sits where. Changes are in nl/run.c. */
 #include <errno.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "nl_internal.h"
+#include "nl/internal.h"
 #include "util.h"
 
 _Static_assert(NL_HANDLE_CLSACT == TC_H_MAKE(TC_H_CLSACT, 0), "clsact handle");

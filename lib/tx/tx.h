@@ -2,9 +2,9 @@
 /*
  * The transaction over all hooks of an apply or remove.
  *
- *   build    everything that no packet sees: programs, tables, rules, counters          (tx_build.c)
+ *   build    everything that no packet sees: programs, tables, rules, counters          (tx/build.c)
  *   intent   the state that is being headed for is stored beside the one that is true
- *   commit   clsact, filters, slot and generation writes                                 (tx_commit.c)
+ *   commit   clsact, filters, slot and generation writes                                 (tx/commit.c)
  *   settle   after packets in flight are through: what is not used any more goes, the new state is stored
  *
  * An error before `settle` undoes all of it. A kill at any point is repaired by the next run (recover.h).
@@ -13,7 +13,7 @@
 #define TCCTL_LIB_TX_H
 
 #include "session.h"
-#include "undo.h"
+#include "tx/undo.h"
 
 struct tx_pipeline {
 	const struct plan_pipeline *pp;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 #define PROTO_TCP 6
 #define PROTO_ICMP 1

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 struct loc spec_loc(const struct spec_ctx *c, const struct yaml_node *node)
 {

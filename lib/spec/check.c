@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 #define PROTO_ICMPV6 58
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 struct out {
 	char *text;

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "nl_internal.h"
+#include "nl/internal.h"
 #include "util.h"
 
 /* A namespace that never holds still (device churn) must not keep us for ever. */

@@ -2,7 +2,7 @@
 /* `classes:` what is written into a packet. */
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 /* Class ids are 16 bits in the packet context. */
 #define CLASSES_MAX 65536U

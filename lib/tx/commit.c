@@ -6,7 +6,7 @@
 
 #include "caps.h"
 #include "diag.h"
-#include "tx.h"
+#include "tx/tx.h"
 #include "util.h"
 
 /* --- clsact ------------------------------------------------------------------------------------------------ */

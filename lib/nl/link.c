@@ -6,7 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "nl_internal.h"
+#include "nl/internal.h"
 #include "util.h"
 
 _Static_assert(NL_NAME_MAX == IFNAMSIZ, "device names");

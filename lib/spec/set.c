@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 static const struct loc *set_place(const struct spec *spec, int i)
 {

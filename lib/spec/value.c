@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 bool spec_text(struct spec_ctx *c, const struct yaml_node *v, const char *key, const char *what)
 {

@@ -2,7 +2,7 @@
 /* Do two specs say the same? Indices are compared as they are: the order of definitions counts. */
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec/impl.h"
 
 static bool same_text(const char *a, const char *b)
 {
