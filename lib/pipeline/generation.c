@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "digest.h"
 #include "object.h"
 #include "pin.h"
 #include "pipeline.h"
+#include "pipeline/internal.h"
 #include "tcctl/abi.h"
 #include "util.h"
 
@@ -27,14 +27,6 @@ static const char *const l4_programs[] = {
 };
 _Static_assert(ARRAY_SIZE(l4_programs) == TCCTL_L4_MAX, "a program for each slot");
 
-static const char *const table_maps[] = {
-	[STATE_JT_L3] = "jt_l3",
-	[STATE_JT_L4] = "jt_l4",
-	[STATE_JT_UDP] = "jt_udp",
-	[STATE_JT_STAGE] = "jt_stage",
-};
-_Static_assert(ARRAY_SIZE(table_maps) == STATE_JT_MAX, "a map for each table");
-
 static const char *const entry_programs[] = {
 	[MODEL_LINK_ETHER] = "entry_eth",
 	[MODEL_LINK_RAW] = "entry_l3",
@@ -43,14 +35,6 @@ _Static_assert(ARRAY_SIZE(entry_programs) == MODEL_LINK_MAX, "an entry for each 
 
 /* Maps that every pipeline has. Others belong to classify and are made with it. */
 static const char *const base_maps[] = { "counters_fixed", "counters", "arenas", "ctl", "jt_root" };
-
-static int table_of(const char *map_name)
-{
-	for (int i = 0; i < STATE_JT_MAX; i++)
-		if (!strcmp(map_name, table_maps[i]))
-			return i;
-	return -1;
-}
 
 static bool is_base(const char *map_name)
 {
@@ -72,87 +56,6 @@ void generation_done(struct generation *g)
 	free(g->slots);
 	*g = (struct generation)GENERATION_INIT;
 }
-
-int pipeline_abi_digest(struct tcctl_diags *diags, uint64_t *ret)
-{
-	struct bpf_program *root;
-	struct bpf_object *obj;
-	uint64_t h = DIGEST_INIT;
-	struct bpf_map *map;
-	const void *data;
-	size_t len;
-	int err;
-
-	data = object_builtin(&len);
-	err = object_open(data, len, "the built-in pipeline", NULL, diags, &obj);
-	if (err)
-		return err;
-	root = bpf_object__find_program_by_name(obj, "root");
-	if (root)
-		h = digest_bytes(h, bpf_program__insns(root), bpf_program__insn_cnt(root) * sizeof(struct bpf_insn));
-	bpf_object__for_each_map(map, obj) {
-		if (bpf_map__is_internal(map) || table_of(bpf_map__name(map)) >= 0)
-			continue;
-		h = digest_str(h, bpf_map__name(map));
-		h = digest_u64(h, bpf_map__type(map));
-		h = digest_u64(h, bpf_map__key_size(map));
-		h = digest_u64(h, bpf_map__value_size(map));
-		h = digest_u64(h, bpf_map__max_entries(map));
-		h = digest_u64(h, bpf_map__map_flags(map));
-	}
-	bpf_object__close(obj);
-	*ret = h;
-	return 0;
-}
-
-/* --- users' objects ------------------------------------------------------------------------------------ */
-
-int pipeline_objects_read(const struct spec *spec, struct tcctl_diags *diags, struct pipeline_object **ret)
-{
-	struct pipeline_object *objects = calloc(spec->n_programs + 1, sizeof(*objects));
-	int err = 0, e;
-
-	if (!objects)
-		return -ENOMEM;
-	for (size_t i = 0; i < spec->n_programs; i++) {
-		const struct spec_program *p = &spec->programs[i];
-		size_t same;
-
-		for (same = 0; same < i; same++)
-			if (objects[same].data && !strcmp(spec->programs[same].object, p->object))
-				break;
-		if (same < i) {
-			objects[i] = objects[same];
-			objects[i].data = malloc(objects[same].len);
-			if (!objects[i].data) {
-				err = -ENOMEM;
-				break;
-			}
-			memcpy(objects[i].data, objects[same].data, objects[i].len);
-			continue;
-		}
-		e = object_read(p->object, &p->loc, diags, &objects[i].data, &objects[i].len);
-		if (e)
-			err = e;
-		else
-			objects[i].digest = digest_bytes(DIGEST_INIT, objects[i].data, objects[i].len);
-	}
-	if (err) {
-		pipeline_objects_free(objects, spec->n_programs);
-		return err;
-	}
-	*ret = objects;
-	return 0;
-}
-
-void pipeline_objects_free(struct pipeline_object *objects, size_t n)
-{
-	for (size_t i = 0; objects && i < n; i++)
-		free(objects[i].data);
-	free(objects);
-}
-
-/* --- the load ------------------------------------------------------------------------------------------- */
 
 struct loading {
 	struct pipeline *p;
@@ -189,8 +92,8 @@ static int slot_fill(struct loading *l, enum state_table table, uint32_t slot, i
 
 	if (err)
 		diag_errno(diag_object(diag_error(l->diags, NULL, "cannot fill slot %u of jump table %s: %s", slot,
-						  table_maps[table], strerror(-err)),
-				       "map %s", table_maps[table]),
+						  pipeline_tables[table], strerror(-err)),
+				       "map %s", pipeline_tables[table]),
 			   err);
 	return err;
 }
@@ -274,7 +177,7 @@ static int choose(struct loading *l)
 		const char *name = bpf_map__name(map);
 		int fd;
 
-		if (bpf_map__is_internal(map) || table_of(name) >= 0)
+		if (bpf_map__is_internal(map) || pipeline_table(name) >= 0)
 			continue;
 		fd = pipeline_map(l->p, name);
 		if (fd < 0) {
@@ -328,7 +231,7 @@ static int take(struct loading *l)
 
 	bpf_object__for_each_map(map, l->obj) {
 		const char *name = bpf_map__name(map);
-		int table = table_of(name), fd = bpf_map__fd(map);
+		int table = pipeline_table(name), fd = bpf_map__fd(map);
 
 		if (bpf_map__is_internal(map) || fd < 0)
 			continue;
@@ -371,7 +274,7 @@ static int user_maps(struct loading *l, struct bpf_object *obj, const char *what
 
 	bpf_object__for_each_map(map, obj) {
 		const char *name = bpf_map__name(map);
-		int table = table_of(name), fd;
+		int table = pipeline_table(name), fd;
 
 		if (bpf_map__is_internal(map))
 			continue;
@@ -578,61 +481,4 @@ int generation_load(struct pipeline *p, const struct pipeline_want *want, const 
 	}
 	*ret = l.g;
 	return 0;
-}
-
-/* --- pins of the tables ---------------------------------------------------------------------------------- */
-
-static int pin_beside(int dir_fd, const char *map, int fd)
-{
-	char name[20];
-	int err;
-
-	snprintf(name, sizeof(name), "~%s", map);
-	err = pin_remove(dir_fd, name);
-	return err ? err : pin_put(dir_fd, name, fd);
-}
-
-static int pin_into_place(int dir_fd, const char *map)
-{
-	char name[20];
-	int err;
-
-	snprintf(name, sizeof(name), "~%s", map);
-	err = pin_rename(dir_fd, name, map);
-	return err == -ENOENT ? 0 : err; /* done by the run that was cut short */
-}
-
-static void pin_forget(int dir_fd, const char *map)
-{
-	char name[20];
-
-	snprintf(name, sizeof(name), "~%s", map);
-	pin_remove(dir_fd, name);
-}
-
-int generation_pin_new(const struct pipeline *p, const struct generation *g)
-{
-	int err = pin_beside(p->dir_fd, "entry", g->entry_fd);
-
-	for (int i = 0; i < STATE_JT_MAX && !err; i++)
-		err = pin_beside(p->globals_fd, table_maps[i], g->tables[i]);
-	if (err)
-		generation_pin_drop(p);
-	return err;
-}
-
-int generation_pin_commit(const struct pipeline *p)
-{
-	int err = 0;
-
-	for (int i = 0; i < STATE_JT_MAX && !err; i++)
-		err = pin_into_place(p->globals_fd, table_maps[i]);
-	return err ? err : pin_into_place(p->dir_fd, "entry");
-}
-
-void generation_pin_drop(const struct pipeline *p)
-{
-	for (int i = 0; i < STATE_JT_MAX; i++)
-		pin_forget(p->globals_fd, table_maps[i]);
-	pin_forget(p->dir_fd, "entry");
 }
