@@ -17,7 +17,7 @@
 #include "state.h"
 
 #define COUNTERS_RULES_FIRST (TCCTL_CHUNK_RULES * TCCTL_CHUNK)
-#define COUNTERS_RULES_MAX ((TCCTL_CHUNKS_MAX - TCCTL_CHUNK_RULES) * TCCTL_CHUNK)
+#define COUNTERS_RULES_MAX ((TCCTL_CHUNK_TUNNELS - TCCTL_CHUNK_RULES) * TCCTL_CHUNK)
 
 /* What a counter shows now; ctx is the caller's. */
 typedef int counters_read_fn(void *ctx, uint32_t id, struct tcctl_counter *ret);

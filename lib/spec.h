@@ -127,6 +127,87 @@ struct spec_class {
 	bool is_classid;   /* priority was given as `classid` */
 	uint16_t queue;	   /* as configured, from 0 */
 	uint16_t tc_index;
+	int tunnel; /* index into spec.tunnels, with TCCTL_C_TUNNEL; else SPEC_NONE */
+};
+
+/* Addresses of a tunnel's ends: one, several, prefixes, or sets. Nothing: any (decapsulation only). */
+enum spec_tunnel_mode { SPEC_TUNNEL_DIRECT, SPEC_TUNNEL_METADATA, SPEC_TUNNEL_MODE_MAX };
+enum spec_df { SPEC_DF_SET, SPEC_DF_CLEAR, SPEC_DF_INHERIT, SPEC_DF_MAX };
+enum spec_pdu { SPEC_PDU_NONE, SPEC_PDU_DOWNLINK, SPEC_PDU_UPLINK, SPEC_PDU_MAX }; /* TS 38.415 PDU type 0, 1 */
+
+#define SPEC_LABELS_MAX 8
+#define SPEC_OPTIONS_MAX 64 /* bytes of GENEVE options */
+
+struct spec_tag {
+	uint16_t id;	/* 0..4094 */
+	uint16_t proto; /* EtherType: 0x8100, 0x88a8 */
+	int pcp;	/* 0..7, -1: from the inner DSCP's class selector */
+};
+
+struct spec_station {
+	struct loc loc;
+	uint8_t mac[6];
+	uint16_t vlan; /* 0: none */
+	struct spec_prefix remote; /* a host */
+	uint32_t id;		   /* 0: the tunnel's */
+};
+
+struct spec_qfi {
+	uint8_t qfi;  /* 0..63 */
+	uint8_t dscp; /* 0..63 */
+};
+
+struct spec_tunnel {
+	char *name;
+	struct loc loc;
+	uint8_t type;  /* enum tcctl_tunnel_type of tcctl/tunnel.h; for SPEC_TUNNEL_METADATA the external device's kind */
+	enum spec_tunnel_mode mode;
+	uint32_t flags; /* TCCTL_TF_* */
+	uint8_t family; /* of the outer header: 4, 6; 0: VLAN, metadata */
+	bool has_local;
+	struct spec_prefix local;   /* a host; without it decapsulation only, to any of this host's addresses */
+	struct spec_prefix *remotes; /* one host: encapsulation's remote too. Sets are resolved. Empty: any */
+	size_t n_remotes;
+	bool has_id; /* VNI, key, TEID given */
+	uint32_t id, id_out;
+	uint16_t port;	/* UDP destination port */
+	uint16_t sport_min, sport_max;
+	uint8_t ttl;  /* without TCCTL_TF_TTL_INHERIT; 1..255 */
+	uint8_t dscp; /* without TCCTL_TF_DSCP_INHERIT */
+	enum spec_df df;
+	uint16_t mtu;  /* of inner packets; 0: from the device that leads to the remote */
+	char *device;  /* NULL: deviceless */
+	char *underlay; /* device that outer packets must leave through; NULL: by route */
+	uint32_t mark;	/* of the route look-up */
+	/* Ethernet inside: the forwarding table */
+	struct spec_station *stations;
+	size_t n_stations;
+	struct spec_prefix *flood; /* hosts */
+	size_t n_flood;
+	uint32_t ageing; /* seconds */
+	/* MPLS: labels, the top one first; id is the top one expected on arrival */
+	uint32_t labels[SPEC_LABELS_MAX];
+	size_t n_labels;
+	/* VLAN: one or two tags, the outer one first */
+	struct spec_tag tags[2];
+	size_t n_tags;
+	/* GENEVE: options in wire format */
+	uint8_t options[SPEC_OPTIONS_MAX];
+	size_t options_len;
+	/* VXLAN group policy: TCCTL_TF_GBP. GTP-U: */
+	enum spec_pdu pdu;
+	uint8_t qfi; /* where no entry of the map says otherwise */
+	struct spec_qfi *qfis;
+	size_t n_qfis;
+	bool used; /* something names it (not part of spec_equal()) */
+};
+
+/* Inner destination prefixes and the tunnel they go through; the longest prefix wins. */
+struct spec_route {
+	struct loc loc;
+	struct spec_prefix *prefixes; /* sets are resolved */
+	size_t n_prefixes;
+	int tunnel; /* index into spec.tunnels; SPEC_NONE: `keep`, left alone */
 };
 
 struct spec_program {
@@ -158,6 +239,13 @@ struct spec_hook {
 	enum spec_verdict verdict;
 	struct spec_run *runs;
 	size_t n_runs;
+	int *decaps; /* indices into spec.tunnels, as written */
+	size_t n_decaps;
+	bool refuse_unknown; /* encapsulated packets of those types from nobody we know are dropped, not left to the stack */
+	int encap;	     /* index into spec.tunnels: where everything goes that no class or route sends elsewhere; SPEC_NONE */
+	struct spec_route *routes;
+	size_t n_routes;
+	bool class_tunnels; /* classes with `tunnel:` encapsulate here: the direction that `side` makes the way out */
 };
 
 struct spec_interface {
@@ -184,6 +272,8 @@ struct spec {
 	size_t n_rulesets;
 	struct spec_program *programs;
 	size_t n_programs;
+	struct spec_tunnel *tunnels;
+	size_t n_tunnels;
 	struct spec_interface *interfaces;
 	size_t n_interfaces;
 };

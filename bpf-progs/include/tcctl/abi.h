@@ -25,7 +25,7 @@
  *                  protocol number of the upper layer (after IPv6 extension headers)
  *   cb[3]  ports   31..16 source port, 15..0 destination port (valid with TCCTL_F_PORTS); for ICMP and
  *                  ICMPv6 15..8 type, 7..0 code (valid with TCCTL_F_ICMP)
- *   cb[4]  class   31..16 tunnel id (0: none), 15..0 class id (0: keep, nothing is changed)
+ *   cb[4]  class   31..16 tunnel (0: none; see tcctl/tunnel.h), 15..0 class id (0: keep, nothing is changed)
  */
 #define TCCTL_CB_GUARD 0
 #define TCCTL_CB_OFFSETS 1
@@ -99,6 +99,9 @@ enum tcctl_udp_slot {
  * slot s + 1. The controller fills *every* slot: a slot without a stage of its own holds the program of
  * the next slot that has one, so the next hop is always a compile-time constant and costs no empty
  * jump. After each built-in stage there is room for three user programs (`run: [{after: …}]`).
+ *
+ * Behind TCCTL_STAGE_END are auxiliary slots: parts of a stage that are programs of their own. Only that stage jumps
+ * there, and the part leaves as its stage would. Such a slot holds its own program or nothing.
  */
 #define TCCTL_STAGE_USER 3
 #define TCCTL_STAGE_STRIDE (TCCTL_STAGE_USER + 1)
@@ -110,6 +113,8 @@ enum tcctl_stage_slot {
 	TCCTL_STAGE_ENCAP = TCCTL_STAGE_MARK + TCCTL_STAGE_STRIDE,
 	TCCTL_STAGE_SHAPE = TCCTL_STAGE_ENCAP + TCCTL_STAGE_STRIDE,
 	TCCTL_STAGE_END = TCCTL_STAGE_SHAPE + TCCTL_STAGE_STRIDE,
+	TCCTL_STAGE_AUX,
+	TCCTL_STAGE_WALK = TCCTL_STAGE_AUX, /* of classify: the look-up in the rules */
 	TCCTL_STAGE_MAX,
 };
 
@@ -125,8 +130,8 @@ enum tcctl_root_slot {
  * look-up on the hot path, and there for stock tc as well. `counters` is an ARRAY_OF_MAPS of PERCPU_ARRAY
  * chunks of TCCTL_CHUNK entries each; a counter id is chunk * TCCTL_CHUNK + index. Chunk 0 is never made (ids
  * below TCCTL_CNT_FIXED_MAX mean entries of `counters_fixed`), chunks [TCCTL_CHUNK_HOOKS, TCCTL_CHUNK_RULES)
- * hold one counter per hook index, the rest one counter per (rule, class) pair; the class's own total is
- * the sum over its pairs, computed by the reader.
+ * hold one counter per hook index, [TCCTL_CHUNK_RULES, TCCTL_CHUNK_TUNNELS) one per (rule, class) pair, the rest
+ * those of tunnels; the class's own total is the sum over its pairs, computed by the reader.
  */
 struct tcctl_counter {
 	__u64 packets;	/* skbs */
@@ -135,9 +140,10 @@ struct tcctl_counter {
 };
 
 #define TCCTL_CHUNK 1024
-#define TCCTL_CHUNKS_MAX 512
 #define TCCTL_CHUNK_HOOKS 1
 #define TCCTL_CHUNK_RULES (TCCTL_CHUNK_HOOKS + TCCTL_HOOK_INDEX_MAX / TCCTL_CHUNK)
+#define TCCTL_CHUNK_TUNNELS 512 /* 16 counters per tunnel id: enum tcctl_tunnel_counter of tcctl/tunnel.h */
+#define TCCTL_CHUNKS_MAX (TCCTL_CHUNK_TUNNELS + 8192 * 16 / TCCTL_CHUNK)
 
 /* Fixed counters: handler and slot counters, then outcomes. */
 enum tcctl_fixed_counter {
@@ -170,6 +176,11 @@ enum tcctl_reason {
 	TCCTL_R_NO_ROOT,	/* context was not written by a root: program ran alone */
 	TCCTL_R_TAG_FAILED,	/* a header write was refused; packet went on without the tag */
 	TCCTL_R_ROOT_EMPTY,	/* jt_root slot empty: passed on */
+	TCCTL_R_NO_WALK,	/* TCCTL_STAGE_WALK empty, or too many tail calls: rules not asked, class keep */
+	TCCTL_R_TUNNEL_UNKNOWN, /* encapsulated, from nobody we know: left to the stack */
+	TCCTL_R_TUNNEL_REFUSED, /* drop: the same where `unknown: drop` is set */
+	TCCTL_R_TUNNEL_FRAGMENT, /* fragment of an outer packet: left to the stack */
+	TCCTL_R_TUNNEL_BAD,	/* tunnel header cut short or malformed, before a tunnel was known: left to the stack */
 	TCCTL_R_MAX,
 };
 
@@ -188,6 +199,7 @@ struct tcctl_ctl {
 #define TCCTL_C_QUEUE 0x10U	    /* skb->queue_mapping = queue (already 1-based, as the kernel wants) */
 #define TCCTL_C_TC_INDEX 0x20U	    /* skb->tc_index */
 #define TCCTL_C_DROP 0x40U	    /* drop at once */
+#define TCCTL_C_TUNNEL 0x80U	    /* the encap stage puts the packet into this tunnel */
 struct tcctl_class_row {
 	__u32 flags;
 	__u32 mark;
@@ -196,7 +208,9 @@ struct tcctl_class_row {
 	__u16 queue;
 	__u16 tc_index;
 	__u8 dscp; /* 0..63 */
-	__u8 pad[11];
+	__u8 pad;
+	__u16 tunnel; /* tunnel id, tcctl/tunnel.h; 0: leave the packet alone */
+	__u8 pad2[8];
 };
 
 #define TCCTL_CLASS_KEEP 0
@@ -208,6 +222,8 @@ struct tcctl_class_row {
 #define TCCTL_CFG_VERDICT_OK 0x1U /* end of pipeline: TC_ACT_OK instead of TC_ACT_UNSPEC */
 #define TCCTL_CFG_OBSERVE 0x2U	  /* classify and count, change and drop nothing */
 #define TCCTL_CFG_ODD 0x4U	  /* reads the other arena: see TCCTL_ARENA_SLOT */
+#define TCCTL_CFG_RAW 0x8U	  /* devices without an L2 header */
+#define TCCTL_CFG_CLEAR_GSO 0x10U /* bpf_skb_adjust_room() knows the flags that clear stale tunnel GSO state (bits 9 to 12) */
 /* Which of the two arenas belongs to a data generation, as programs with these cfg.flags see it. New rules for the same
  * programs are a new generation; programs and rules that change together change this flag instead, so that the one
  * write that switches the programs switches the rules too and no packet sees one without the other. */
@@ -216,6 +232,8 @@ struct tcctl_cfg {
 	__u32 flags;
 	__u32 udp_used; /* bit i: udp_port[i] is in use (slot TCCTL_UDP_USER + i) */
 	__u16 udp_port[8];
+	__u32 decap; /* bit per enum tcctl_tunnel_type: the pipeline decapsulates such tunnels; others' code is not even verified */
+	__u32 encap; /* the same for encapsulation */
 };
 
 #endif

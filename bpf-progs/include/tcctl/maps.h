@@ -113,6 +113,79 @@ struct {
 } arenas SEC(".maps") __weak;
 #endif
 
+#ifdef TCCTL_WANT_TUNNELS
+/* Tunnels (tcctl/tunnel.h), each [TCCTL_ARENA_SLOT(…)]. The inner maps' max_entries may differ from these. */
+#define TCCTL_HALVES(name, inner)                       \
+	struct {                                        \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); \
+		__uint(max_entries, 2);                 \
+		__uint(key_size, 4);                    \
+		__uint(value_size, 4);                  \
+		__uint(pinning, LIBBPF_PIN_BY_NAME);    \
+		__array(values, struct inner);          \
+	} name SEC(".maps") __weak
+
+struct tcctl_tunnels_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_INNER_MAP);
+	__uint(key_size, 4);
+	__uint(value_size, 384); /* struct tcctl_tunnel */
+};
+TCCTL_HALVES(tunnels, tcctl_tunnels_map);
+
+struct tcctl_decaps_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, 44); /* struct tcctl_decap_key */
+	__uint(value_size, 4);
+};
+TCCTL_HALVES(decaps, tcctl_decaps_map);
+
+struct tcctl_sources_map {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(key_size, 24); /* struct tcctl_source_key */
+	__uint(value_size, 4);
+};
+TCCTL_HALVES(sources, tcctl_sources_map);
+
+struct tcctl_routes_map {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(key_size, 24); /* struct tcctl_route_key */
+	__uint(value_size, 4);
+};
+TCCTL_HALVES(routes, tcctl_routes_map);
+
+struct tcctl_stations_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, 12);	/* struct tcctl_station_key */
+	__uint(value_size, 24); /* struct tcctl_station */
+};
+TCCTL_HALVES(stations, tcctl_stations_map);
+
+struct tcctl_remotes_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_INNER_MAP);
+	__uint(key_size, 4);
+	__uint(value_size, 24); /* struct tcctl_remote */
+};
+TCCTL_HALVES(remotes, tcctl_remotes_map);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536); /* TCCTL_LEARNED_MAX */
+	__uint(key_size, 12);	    /* struct tcctl_station_key */
+	__uint(value_size, 24);	    /* struct tcctl_station */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} learned SEC(".maps") __weak;
+#endif
+
 #ifdef TCCTL_WANT_CTL
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -124,21 +197,24 @@ struct {
 #endif
 
 #ifdef TCCTL_WANT_FLOWS
-/* The classifier's memory (tcctl/classify.h). Not pinned by name: private to the pipeline, of no use to others. */
+/* The classifier's memory (tcctl/classify.h). By name like all others, because classify and walk must have the same
+ * one when stock tc replaces one of them. */
 #define TCCTL_FLOWS 2048
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, TCCTL_FLOWS);
 	__uint(key_size, 4);
 	__uint(value_size, 64); /* struct tcctl_flow */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } flows SEC(".maps") __weak;
 
-/* One packet's state while it is looked up, never read after. */
+/* One packet's state while the rules are looked up. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size, 256); /* struct tcctl_scratch */
+	__uint(value_size, 304); /* struct tcctl_scratch */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } scratch SEC(".maps") __weak;
 
 struct {
@@ -146,6 +222,7 @@ struct {
 	__uint(max_entries, 1024);
 	__uint(key_size, 40);	/* struct tcctl_frag_key */
 	__uint(value_size, 12); /* struct tcctl_frag */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } frags SEC(".maps") __weak;
 #endif
 
