@@ -115,6 +115,10 @@ enum tcctl_stage_slot {
 	TCCTL_STAGE_END = TCCTL_STAGE_SHAPE + TCCTL_STAGE_STRIDE,
 	TCCTL_STAGE_AUX,
 	TCCTL_STAGE_WALK = TCCTL_STAGE_AUX, /* of classify: the look-up in the rules */
+	TCCTL_STAGE_INNER_ETH,	  /* of decapsulation: dispatch of an inner Ethernet frame (entry_eth) */
+	TCCTL_STAGE_ENCAP_HEADER, /* of encap: the outer header */
+	TCCTL_STAGE_TOO_BIG,	  /* of encap: ICMP to the sender of what does not fit */
+	TCCTL_STAGE_FLOOD,	  /* of encap: replication to several remotes */
 	TCCTL_STAGE_MAX,
 };
 
