@@ -33,7 +33,7 @@ static void warn_of_tcx(const struct session *s)
 					      "them"),
 				    "%s %s", s->want.hooks[i].device, model_dir_name(s->want.hooks[i].dir));
 	}
-	neighbours_done(hooks, hooks ? n : 0);
+	free(hooks);
 }
 
 int tcctl_plan(struct tcctl *t, struct tcctl_config *config, struct tcctl_diags *diags, struct tcctl_plan **ret_plan)

@@ -49,47 +49,42 @@ static int search_filter(struct search *s, const struct nl_link *link, const str
 	return 0;
 }
 
-static int search_device(struct search *s, struct nl *nl, const struct nl_link *link)
-{
-	int err = 0;
-
-	for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX && !err; dir++) {
-		struct nl_filters filters = {};
-
-		err = nl_filters_dump(nl, link->ifindex, nl_parent(dir), &filters);
-		if (err == -ENODEV) /* gone at this moment */
-			return 0;
-		for (size_t i = 0; i < filters.n && !err; i++)
-			err = search_filter(s, link, &filters.items[i]);
-		nl_filters_done(&filters);
-	}
-	return err;
-}
-
-int leftovers_find(struct nl *nl, const struct nl_links *links, const char *owner, struct tcctl_diags *diags,
-		   struct leftover **ret_items, size_t *ret_n)
+int leftovers_in(const struct filters *filters, const struct nl_links *links, const char *owner,
+		 struct leftover **ret_items, size_t *ret_n)
 {
 	struct search s = { .owner = owner };
-	struct nl_qdiscs qdiscs = {};
-	int err;
+	int err = 0;
 
-	err = nl_qdiscs_dump(nl, 0, &qdiscs);
-	for (size_t i = 0; i < links->n && !err; i++) {
-		const struct nl_qdisc *q = NULL;
+	for (size_t i = 0; i < filters->n && !err; i++) {
+		const struct filters_device *d = &filters->devices[i];
+		const struct nl_link *link = nl_links_by_index(links, d->ifindex);
 
-		if (nl_qdiscs_clsact(&qdiscs, links->items[i].ifindex, &q) == NL_CLSACT_CLSACT && !q->ingress_block &&
-		    !q->egress_block)
-			err = search_device(&s, nl, &links->items[i]);
+		for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX && link && !err; dir++)
+			for (size_t k = 0; k < d->of[dir].n && !err; k++)
+				err = search_filter(&s, link, &d->of[dir].items[k]);
 	}
-	nl_qdiscs_done(&qdiscs);
 	if (err) {
-		diag_errno(diag_error(diags, NULL, "cannot look for filters without pins: %s", strerror(-err)), err);
 		leftovers_done(s.items, s.n);
 		return err;
 	}
 	*ret_items = s.items;
 	*ret_n = s.n;
 	return 0;
+}
+
+int leftovers_find(struct nl *nl, const struct nl_links *links, const char *owner, struct tcctl_diags *diags,
+		   struct leftover **ret_items, size_t *ret_n)
+{
+	struct filters filters = {};
+	int err;
+
+	err = filters_read_all(nl, &filters);
+	if (!err)
+		err = leftovers_in(&filters, links, owner, ret_items, ret_n);
+	filters_done(&filters);
+	if (err)
+		diag_errno(diag_error(diags, NULL, "cannot look for filters without pins: %s", strerror(-err)), err);
+	return err;
 }
 
 void leftovers_done(struct leftover *items, size_t n)

@@ -5,7 +5,7 @@
 #define TCCTL_LIB_LEFTOVER_H
 
 #include "diag.h"
-#include "nl.h"
+#include "filters.h"
 
 struct leftover {
 	struct nl_filter_key key;
@@ -15,8 +15,11 @@ struct leftover {
 	uint32_t prog_id, classid;
 };
 
-/* All filters named "tcctl:<owner>/p<N>" in the clsacts of the namespace, whatever is pinned; free with
- * leftovers_done(). With `owner` only those of that one. Errors are told. */
+/* All filters named "tcctl:<owner>/p<N>" among those, whatever is pinned; free with leftovers_done(). With `owner` only
+ * those of that one. */
+int leftovers_in(const struct filters *filters, const struct nl_links *links, const char *owner,
+		 struct leftover **ret_items, size_t *ret_n);
+/* The same for the clsacts of the namespace. Errors are told. */
 int leftovers_find(struct nl *nl, const struct nl_links *links, const char *owner, struct tcctl_diags *diags,
 		   struct leftover **ret_items, size_t *ret_n);
 void leftovers_done(struct leftover *items, size_t n);

@@ -2,8 +2,6 @@
 #include "neighbours.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "netns.h"
 
@@ -35,20 +33,4 @@ void neighbours_tcx(int netns_fd, struct neighbours_hook *hooks, size_t n)
 		hooks[i].tcx.n = 0;
 	if (n)
 		netns_run(netns_fd, query_all, &q);
-}
-
-void neighbours_filters(struct nl *nl, struct neighbours_hook *hooks, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		memset(&hooks[i].filters, 0, sizeof(hooks[i].filters));
-		if (nl_filters_dump(nl, hooks[i].ifindex, nl_parent(hooks[i].dir), &hooks[i].filters))
-			memset(&hooks[i].filters, 0, sizeof(hooks[i].filters));
-	}
-}
-
-void neighbours_done(struct neighbours_hook *hooks, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		nl_filters_done(&hooks[i].filters);
-	free(hooks);
 }

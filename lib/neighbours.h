@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
-/* Who else runs on our hooks: TCX programs, which run before clsact, and filters of others. */
+/* Who else runs on our hooks: TCX programs, which run before clsact. (Filters of others: filters.h) */
 #ifndef TCCTL_LIB_NEIGHBOURS_H
 #define TCCTL_LIB_NEIGHBOURS_H
 
@@ -9,15 +9,10 @@
 struct neighbours_hook {
 	uint32_t ifindex;
 	enum spec_dir dir;
-	uint32_t prio, handle; /* ours */
-	struct nl_tcx tcx;	   /* n = 0 where the kernel has none */
-	struct nl_filters filters; /* all, ours too */
+	struct nl_tcx tcx; /* n = 0 where the kernel has none */
 };
 
 /* Fill in tcx of n hooks. Errors leave it empty: it is for information. */
 void neighbours_tcx(int netns_fd, struct neighbours_hook *hooks, size_t n);
-/* Fill in filters of n hooks; neighbours_done() frees them. */
-void neighbours_filters(struct nl *nl, struct neighbours_hook *hooks, size_t n);
-void neighbours_done(struct neighbours_hook *hooks, size_t n);
 
 #endif

@@ -83,6 +83,8 @@ int nl_links_dump(struct nl *nl, struct nl_links *ret_links);
 void nl_links_done(struct nl_links *links);
 /* By name or altname; NULL if there is none. */
 const struct nl_link *nl_links_find(const struct nl_links *links, const char *name);
+/* The name that a device has now. -ENODEV: it is gone. */
+int nl_link_name(struct nl *nl, uint32_t ifindex, char ret_name[NL_NAME_MAX]);
 const struct nl_link *nl_links_by_index(const struct nl_links *links, uint32_t ifindex);
 
 /* --- qdiscs ----------------------------------------------------------------------------------------- */
@@ -154,7 +156,14 @@ struct nl_filters {
 int nl_filters_dump(struct nl *nl, uint32_t ifindex, uint32_t parent, struct nl_filters *ret_filters);
 void nl_filters_done(struct nl_filters *filters);
 
-/* One filter by its key: exact, whatever others do meanwhile. -ENOENT: not there. */
+/*
+ * Filters by their keys: exact, whatever others do meanwhile. fn is called once for each key, in no promised order:
+ * err is 0 with the filter (borrowed), or -ENOENT (no filter or no clsact), -ENODEV, -EOPNOTSUPP (a shared block), ….
+ * fn must not use `nl`. Returns -errno when the socket failed: then some keys have had no answer.
+ */
+typedef void nl_filter_fn(void *arg, size_t i, int err, const struct nl_filter *filter);
+int nl_filters_get(struct nl *nl, const struct nl_filter_key *keys, size_t n, nl_filter_fn *fn, void *arg);
+/* The same for one, whose err is the result. */
 int nl_filter_get(struct nl *nl, const struct nl_filter_key *key, struct nl_filter *ret_filter);
 
 /* --- changes, one or thousands ------------------------------------------------------------------------ */
@@ -165,7 +174,6 @@ enum nl_op_type {
 	NL_OP_FILTER_ADD,     /* exclusive: -EEXIST where key is taken */
 	NL_OP_FILTER_REPLACE, /* one that is there; loses no packet. -ENOENT if it is gone */
 	NL_OP_FILTER_DEL,     /* by prio and handle. -ENOENT where it is not */
-	NL_OP_FILTER_GET,     /* answer in *found. -ENOENT where it is not */
 	NL_OP_MAX,
 };
 
@@ -181,7 +189,6 @@ struct nl_op {
 	enum nl_op_type type;
 	struct nl_filter_key key; /* CLSACT_*: ifindex only */
 	struct nl_bpf bpf;	  /* FILTER_ADD, FILTER_REPLACE */
-	struct nl_filter *found;  /* FILTER_GET: caller's; may be NULL */
 	/* result */
 	int err;		    /* 0 or -errno of this operation */
 	char extack[NL_EXTACK_MAX]; /* what the kernel said, "" for nothing */

@@ -17,38 +17,41 @@ void observe_filter_name(char name[NL_BPF_NAME_MAX], const char *owner, unsigned
 	snprintf(name, NL_BPF_NAME_MAX, "tcctl:%s/p%u", owner, pipeline);
 }
 
-int observe_filters(struct nl *nl, const struct nl_filter_key *keys, size_t n, struct tcctl_diags *diags,
-		    struct nl_filter *found)
-{
-	_cleanup_free_ struct nl_op *ops = calloc(n + 1, sizeof(*ops));
-	const struct nl_filter_key *bad = NULL;
-	struct diag *g;
+struct reading {
+	observe_filter_fn *fn;
+	void *arg;
+	size_t bad;
 	int err;
+};
 
-	if (!ops)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		memset(&found[i], 0, sizeof(found[i]));
-		ops[i] = (struct nl_op){ .type = NL_OP_FILTER_GET, .key = keys[i], .found = &found[i] };
+static void take_filter(void *arg, size_t i, int err, const struct nl_filter *filter)
+{
+	struct reading *r = arg;
+
+	/* no filter, no clsact; no device; a clsact with a shared block, which has no filters by device */
+	if (!err || err == -ENOENT || err == -ENODEV || err == -EOPNOTSUPP) {
+		r->fn(r->arg, i, filter);
+	} else if (!r->err) {
+		r->err = err;
+		r->bad = i;
 	}
-	err = n ? nl_run(nl, ops, n) : 0;
-	for (size_t i = 0; i < n && !err; i++) {
-		if (!ops[i].err)
-			continue;
-		memset(&found[i], 0, sizeof(found[i]));
-		/* no filter; no clsact; no device; a clsact with a shared block, which has no filters by device */
-		if (ops[i].err == -ENOENT || ops[i].err == -EINVAL || ops[i].err == -ENODEV ||
-		    ops[i].err == -EOPNOTSUPP)
-			continue;
-		err = ops[i].err;
-		bad = &keys[i];
-	}
-	if (err) {
-		g = diag_errno(diag_error(diags, NULL, "cannot read filters: %s", strerror(-err)), err);
-		if (bad)
-			diag_object(g, "device %u filter prio %u handle 0x%x", bad->ifindex, bad->prio, bad->handle);
-	}
-	return err;
+}
+
+int observe_filters(struct nl *nl, const struct nl_filter_key *keys, size_t n, struct tcctl_diags *diags,
+		    observe_filter_fn *fn, void *arg)
+{
+	struct reading r = { .fn = fn, .arg = arg };
+	int err = nl_filters_get(nl, keys, n, take_filter, &r);
+	struct diag *g;
+
+	if (!err && !r.err)
+		return 0;
+	g = diag_error(diags, NULL, "cannot read filters: %s", strerror(err ? -err : -r.err));
+	diag_errno(g, err ? err : r.err);
+	if (!err)
+		diag_object(g, "device %u filter prio %u handle 0x%x", keys[r.bad].ifindex, keys[r.bad].prio,
+			    keys[r.bad].handle);
+	return err ? err : r.err;
 }
 
 /* --- pipelines -------------------------------------------------------------------------------------------- */
@@ -212,7 +215,7 @@ static void judge(const struct observe_input *in, const struct model *m, const s
 	char name[NL_BPF_NAME_MAX];
 	size_t prefix;
 
-	if (!f->key.handle) {
+	if (!f) {
 		h->found = MODEL_FOUND_NOTHING;
 		return;
 	}
@@ -233,10 +236,22 @@ static void judge(const struct observe_input *in, const struct model *m, const s
 	}
 }
 
+struct judging {
+	const struct observe_input *in;
+	struct model *m;
+};
+
+static void judge_filter(void *arg, size_t i, const struct nl_filter *filter)
+{
+	const struct judging *j = arg;
+
+	judge(j->in, j->m, filter, &j->m->hooks[i]);
+}
+
 static int observe_hooks(const struct observe_input *in, struct tcctl_diags *diags, struct model *m)
 {
+	struct judging judging = { in, m };
 	_cleanup_free_ struct nl_filter_key *keys = NULL;
-	_cleanup_free_ struct nl_filter *found = NULL;
 	int err;
 
 	err = add_hooks(in, m);
@@ -247,86 +262,126 @@ static int observe_hooks(const struct observe_input *in, struct tcctl_diags *dia
 	if (err)
 		return err;
 	keys = calloc(m->n_hooks + 1, sizeof(*keys));
-	found = calloc(m->n_hooks + 1, sizeof(*found));
-	if (!keys || !found)
+	if (!keys)
 		return -ENOMEM;
 	for (size_t i = 0; i < m->n_hooks; i++)
 		keys[i] = (struct nl_filter_key){
 			.ifindex = m->hooks[i].ifindex, .parent = nl_parent(m->hooks[i].dir),
 			.prio = m->hooks[i].prio, .handle = m->hooks[i].handle,
 		};
-	err = observe_filters(in->nl, keys, m->n_hooks, diags, found);
-	for (size_t i = 0; i < m->n_hooks && !err; i++)
-		judge(in, m, &found[i], &m->hooks[i]);
-	return err;
+	return observe_filters(in->nl, keys, m->n_hooks, diags, judge_filter, &judging);
 }
 
 /* --- clsact ----------------------------------------------------------------------------------------------- */
 
-static int compare_indices(const void *a, const void *b)
-{
-	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+struct device_ref {
+	uint32_t ifindex;
+	bool held;   /* a filter that we recorded is there, changed or not */
+	bool sure;   /* a filter just as recorded is there: so is a clsact, and no shared block */
+	bool unsure; /* another hook's is not */
+};
 
-	return x < y ? -1 : x > y;
+static int compare_devices(const void *va, const void *vb)
+{
+	const struct device_ref *a = va, *b = vb;
+
+	return a->ifindex < b->ifindex ? -1 : a->ifindex > b->ifindex;
+}
+
+/* The devices of hooks and of our clsacts, each once, by ifindex. */
+static struct device_ref *devices_make(const struct observe_input *in, const struct model *m, size_t *ret_n)
+{
+	const size_t n_state = in->state ? in->state->n_clsacts : 0, n = m->n_hooks + n_state;
+	struct device_ref *devices = calloc(n + 1, sizeof(*devices));
+	size_t k = 0;
+
+	if (!devices)
+		return NULL;
+	for (size_t i = 0; i < m->n_hooks; i++) {
+		const struct model_hook *h = &m->hooks[i];
+
+		devices[i] = (struct device_ref){
+			.ifindex = h->ifindex, .sure = h->found == MODEL_FOUND_OURS, .unsure = h->found != MODEL_FOUND_OURS,
+			.held = h->recorded && (h->found == MODEL_FOUND_OURS || h->found == MODEL_FOUND_STALE),
+		};
+	}
+	for (size_t i = 0; i < n_state; i++)
+		devices[m->n_hooks + i].ifindex = in->state->clsacts[i].ifindex;
+	if (n)
+		qsort(devices, n, sizeof(*devices), compare_devices);
+	for (size_t i = 0; i < n; i++) {
+		if (!k || devices[k - 1].ifindex != devices[i].ifindex) {
+			devices[k++] = devices[i];
+			continue;
+		}
+		devices[k - 1].held |= devices[i].held;
+		devices[k - 1].sure |= devices[i].sure;
+		devices[k - 1].unsure |= devices[i].unsure;
+	}
+	*ret_n = k;
+	return devices;
+}
+
+/* A dump of all qdiscs of the namespace is the dearest thing to ask; where our filters sit as recorded it says nothing
+ * new. */
+static int read_qdiscs(const struct observe_input *in, const struct device_ref *devices, size_t n,
+		       struct tcctl_diags *diags, struct nl_qdiscs *ret)
+{
+	bool needed = false;
+	int err;
+
+	for (size_t i = 0; i < n && !needed; i++)
+		needed = !devices[i].sure || devices[i].unsure;
+	if (!needed)
+		return 0;
+	err = nl_qdiscs_dump(in->nl, n == 1 ? devices[0].ifindex : 0, ret);
+	if (err == -ENODEV) /* the only device is gone */
+		return 0;
+	if (err)
+		diag_errno(diag_error(diags, NULL, "cannot read qdiscs: %s", strerror(-err)), err);
+	return err;
 }
 
 /*
  * A clsact looks the same whoever made it. It counts as ours if we recorded making it and one of our filters is still
  * in it; after somebody took our filters (or clsact and all) away it may be theirs, and it stays.
  */
-static bool clsact_ours(const struct observe_input *in, const struct model *m, uint32_t ifindex)
+static bool clsact_ours(const struct observe_input *in, const struct device_ref *d)
 {
-	if (!in->state || !state_clsact_find(in->state, ifindex))
-		return false;
-	if (in->interrupted)
-		return true;
-	for (size_t i = 0; i < m->n_hooks; i++)
-		if (m->hooks[i].ifindex == ifindex && m->hooks[i].recorded &&
-		    (m->hooks[i].found == MODEL_FOUND_OURS || m->hooks[i].found == MODEL_FOUND_STALE))
-			return true;
-	return false;
+	return in->state && state_clsact_find(in->state, d->ifindex) && (in->interrupted || d->held);
 }
 
 static int observe_clsacts(const struct observe_input *in, struct tcctl_diags *diags, struct model *m)
 {
-	const size_t n_state = in->state ? in->state->n_clsacts : 0;
-	_cleanup_free_ uint32_t *devices = calloc(m->n_hooks + n_state + 1, sizeof(*devices));
+	_cleanup_free_ struct device_ref *devices = NULL;
 	struct nl_qdiscs qdiscs = {};
 	size_t n = 0;
 	int err;
 
-	if (!devices)
+	devices = devices_make(in, m, &n);
+	m->clsacts = calloc(n + 1, sizeof(*m->clsacts));
+	if (!devices || !m->clsacts)
 		return -ENOMEM;
-	for (size_t i = 0; i < m->n_hooks; i++)
-		devices[n++] = m->hooks[i].ifindex;
-	for (size_t i = 0; i < n_state; i++)
-		devices[n++] = in->state->clsacts[i].ifindex;
-	if (!n)
-		return 0;
-	qsort(devices, n, sizeof(*devices), compare_indices);
-	m->clsacts = calloc(n, sizeof(*m->clsacts));
-	if (!m->clsacts)
-		return -ENOMEM;
-	err = nl_qdiscs_dump(in->nl, devices[0] == devices[n - 1] ? devices[0] : 0, &qdiscs);
-	if (err == -ENODEV) /* the only device is gone */
-		err = 0;
-	if (err) {
-		diag_errno(diag_error(diags, NULL, "cannot read qdiscs: %s", strerror(-err)), err);
+	err = read_qdiscs(in, devices, n, diags, &qdiscs);
+	if (err)
 		return err;
-	}
 	for (size_t i = 0; i < n; i++) {
-		const struct nl_link *link = nl_links_by_index(in->links, devices[i]);
+		const struct device_ref *d = &devices[i];
+		const struct nl_link *link = nl_links_by_index(in->links, d->ifindex);
 		struct model_clsact *c = &m->clsacts[m->n_clsacts];
 		const struct nl_qdisc *q = NULL;
+		enum nl_clsact what = NL_CLSACT_CLSACT;
 
-		if ((i && devices[i] == devices[i - 1]) || !link)
+		if (!link)
 			continue;
-		*c = (struct model_clsact){ .ifindex = devices[i] };
+		*c = (struct model_clsact){ .ifindex = d->ifindex };
 		snprintf(c->device, sizeof(c->device), "%s", link->name);
-		switch (nl_qdiscs_clsact(&qdiscs, devices[i], &q)) {
+		if (!d->sure || d->unsure)
+			what = nl_qdiscs_clsact(&qdiscs, d->ifindex, &q);
+		switch (what) {
 		case NL_CLSACT_CLSACT:
-			c->kind = q->ingress_block || q->egress_block ? MODEL_CLSACT_BLOCK : MODEL_CLSACT_PRESENT;
-			c->ours = clsact_ours(in, m, devices[i]);
+			c->kind = q && (q->ingress_block || q->egress_block) ? MODEL_CLSACT_BLOCK : MODEL_CLSACT_PRESENT;
+			c->ours = clsact_ours(in, d);
 			break;
 		case NL_CLSACT_INGRESS:
 			c->kind = MODEL_CLSACT_LEGACY;

@@ -22,8 +22,9 @@ int observe_make(const struct observe_input *in, struct tcctl_diags *diags, stru
 /* The name that a filter of ours bears: "tcctl:<owner>/p<N>". */
 void observe_filter_name(char name[NL_BPF_NAME_MAX], const char *owner, unsigned int pipeline);
 
-/* Read filters by key, many in one go: found[i].key.handle is 0 where there is none. */
+/* Read filters by key, many in one go: fn once for each that could be read, NULL where there is none. Errors are told. */
+typedef void observe_filter_fn(void *arg, size_t i, const struct nl_filter *filter);
 int observe_filters(struct nl *nl, const struct nl_filter_key *keys, size_t n, struct tcctl_diags *diags,
-		    struct nl_filter *found);
+		    observe_filter_fn *fn, void *arg);
 
 #endif

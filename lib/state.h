@@ -89,7 +89,7 @@ struct state {
 	size_t n_pipelines;
 	struct state_hook *hooks;
 	size_t n_hooks;
-	struct state_clsact *clsacts;
+	struct state_clsact *clsacts; /* by ifindex */
 	size_t n_clsacts;
 };
 
@@ -104,6 +104,7 @@ void state_done(struct state *s);
 void state_record_done(struct state_record *r);
 struct state_pipeline *state_pipeline_find(const struct state *s, uint32_t id);
 const struct state_clsact *state_clsact_find(const struct state *s, uint32_t ifindex);
+void state_clsacts_sort(struct state *s);
 
 /* Deep copies. -ENOMEM. */
 int state_pipeline_copy(const struct state_pipeline *p, struct state_pipeline *ret);

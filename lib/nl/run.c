@@ -15,7 +15,6 @@
 
 /* Room an answer takes in the socket's buffer, with the kernel's bookkeeping. */
 #define ACK_ROOM 1536U
-#define GET_ROOM 9216U
 #define BATCH_MAX 4096U
 /* How often a request whose answer was lost is looked up or made again. */
 #define LOST_TRIES 8
@@ -23,7 +22,7 @@
 static const char *const op_names[NL_OP_MAX] = {
 	[NL_OP_CLSACT_ADD] = "create clsact", [NL_OP_CLSACT_DEL] = "delete clsact",
 	[NL_OP_FILTER_ADD] = "add filter",    [NL_OP_FILTER_REPLACE] = "replace filter",
-	[NL_OP_FILTER_DEL] = "delete filter", [NL_OP_FILTER_GET] = "look up filter",
+	[NL_OP_FILTER_DEL] = "delete filter",
 };
 
 const char *nl_op_name(enum nl_op_type type)
@@ -81,9 +80,9 @@ static void put_clsact(struct nlmsghdr *nlh, const struct nl_op *op)
 }
 
 /*
- * RTM_NEWTFILTER, RTM_DELTFILTER, RTM_GETTFILTER
+ * RTM_NEWTFILTER, RTM_DELTFILTER
  *   struct tcmsg { tcm_ifindex, tcm_parent, tcm_handle, tcm_info: prio << 16 | ETH_P_ALL in network order }
- *   TCA_KIND: "bpf"              not when looking up: what sits there may be of any kind
+ *   TCA_KIND: "bpf"
  *   TCA_OPTIONS                  to add and to replace
  *     TCA_BPF_CLASSID: u32       unless 0
  *     TCA_BPF_FD: u32
@@ -101,10 +100,7 @@ static void put_filter(struct nlmsghdr *nlh, const struct nl_op *op)
 	tcm->tcm_ifindex = (int)op->key.ifindex;
 	tcm->tcm_parent = op->key.parent;
 	tcm->tcm_handle = op->key.handle;
-	/* Protocol 0 looks up whatever protocol the prio has. */
-	tcm->tcm_info = TC_H_MAKE(op->key.prio << 16, op->type == NL_OP_FILTER_GET ? 0U : htons(ETH_P_ALL));
-	if (op->type == NL_OP_FILTER_GET)
-		return;
+	tcm->tcm_info = TC_H_MAKE(op->key.prio << 16, htons(ETH_P_ALL));
 	mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
 	if (!op_has_bpf(op))
 		return;
@@ -122,6 +118,16 @@ static void put_filter(struct nlmsghdr *nlh, const struct nl_op *op)
 	mnl_attr_nest_end(nlh, options);
 }
 
+/*
+ * Errors are answered in any case. That all went well is told by the answer to the last of a batch: the requests are
+ * done one after the other before sendmsg() returns, and an answer that does not fit is reported as ENOBUFS. Only
+ * where drivers have a say each gets its answer: the kernel answers nothing at all to what ends with -EINTR.
+ */
+static bool op_wants_ack(const struct nl_op *op)
+{
+	return !op_is_filter(op) || (op->bpf.flags & NL_BPF_SKIP_SW);
+}
+
 static struct nlmsghdr *put_op(struct nl *nl, void *at, const struct nl_op *op)
 {
 	static const struct {
@@ -132,10 +138,10 @@ static struct nlmsghdr *put_op(struct nl *nl, void *at, const struct nl_op *op)
 		[NL_OP_FILTER_ADD] = { RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL },
 		[NL_OP_FILTER_REPLACE] = { RTM_NEWTFILTER, 0 },
 		[NL_OP_FILTER_DEL] = { RTM_DELTFILTER, 0 },
-		[NL_OP_FILTER_GET] = { RTM_GETTFILTER, 0 },
 	};
 	struct nlmsghdr *nlh =
-		nl_request(nl, at, requests[op->type].type, NLM_F_ACK | requests[op->type].flags);
+		nl_request(nl, at, requests[op->type].type,
+			   (op_wants_ack(op) ? NLM_F_ACK : 0) | requests[op->type].flags);
 
 	if (op_is_filter(op))
 		put_filter(nlh, op);
@@ -152,7 +158,6 @@ int nl_run_feed(struct nl_op *ops, bool *answered, size_t n, uint32_t seq, uint3
 
 	for (; nl_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		uint32_t i = nlh->nlmsg_seq - seq;
-		struct nl_filter found;
 
 		if ((int32_t)i < 0) /* an answer to an earlier request, which was thought lost */
 			continue;
@@ -166,17 +171,6 @@ int nl_run_feed(struct nl_op *ops, bool *answered, size_t n, uint32_t seq, uint3
 				return err;
 			answered[i] = true;
 			break;
-		case RTM_NEWTFILTER:
-			if (ops[i].type != NL_OP_FILTER_GET)
-				return -EBADMSG;
-			err = nl_filter_decode(nlh, &found);
-			if (err)
-				return err;
-			found.key.ifindex = ops[i].key.ifindex;
-			found.key.parent = ops[i].key.parent;
-			if (ops[i].found)
-				*ops[i].found = found;
-			break;
 		default: return -EBADMSG;
 		}
 	}
@@ -184,18 +178,12 @@ int nl_run_feed(struct nl_op *ops, bool *answered, size_t n, uint32_t seq, uint3
 }
 
 /* Requests that fit one system call and whose answers fit the socket's buffer. */
-static size_t batch_fit(const struct nl *nl, const struct nl_op *ops, size_t n)
+static size_t batch_fit(const struct nl *nl, size_t n)
 {
-	size_t room = nl->rcvbuf / 2, i;
+	size_t fit = nl->rcvbuf / 2 / ACK_ROOM;
 
-	for (i = 0; i < n && i < BATCH_MAX; i++) {
-		size_t need = ops[i].type == NL_OP_FILTER_GET ? GET_ROOM : ACK_ROOM;
-
-		if (i && need > room)
-			break;
-		room -= need > room ? room : need;
-	}
-	return i;
+	fit = !fit ? 1 : fit > BATCH_MAX ? BATCH_MAX : fit;
+	return n < fit ? n : fit;
 }
 
 /*
@@ -204,20 +192,22 @@ static size_t batch_fit(const struct nl *nl, const struct nl_op *ops, size_t n)
  */
 static int batch_send(struct nl *nl, struct nl_op *ops, bool *answered, size_t n, size_t *ret_sent)
 {
-	size_t limit = batch_fit(nl, ops, n), len, i;
+	size_t limit = batch_fit(nl, n), len, i;
+	struct nlmsghdr *last = NULL;
+	bool overrun = false;
 	uint32_t seq;
-	int got, err, left;
+	int got, err;
 
 again:
 	seq = nl->seq + 1;
 	for (i = 0, len = 0; i < limit && sizeof(nl->tx) - len >= NL_REQUEST_MAX; i++) {
-		struct nlmsghdr *nlh = put_op(nl, nl->tx + len, &ops[i]);
-
+		last = put_op(nl, nl->tx + len, &ops[i]);
 		answered[i] = false;
 		ops[i].err = 0;
 		ops[i].extack[0] = '\0';
-		len += MNL_ALIGN(nlh->nlmsg_len);
+		len += MNL_ALIGN(last->nlmsg_len);
 	}
+	last->nlmsg_flags |= NLM_F_ACK;
 	err = nl_send(nl, nl->tx, len);
 	if ((err == -ENOBUFS || err == -ENOMEM) && i > 1) {
 		/* No memory for so long a message: nothing was done, shorter ones may pass. */
@@ -227,19 +217,21 @@ again:
 	if (err)
 		return err;
 	*ret_sent = i;
-	for (left = 1; left;) {
+	while (!answered[i - 1]) {
 		got = nl_receive(nl);
-		if (got == -ENOBUFS) /* some are lost, others wait behind */
+		if (got == -ENOBUFS) { /* some are lost, others wait behind */
+			overrun = true;
 			continue;
+		}
 		if (got == -EAGAIN)
-			break;
+			return 0;
 		err = got < 0 ? got : nl_run_feed(ops, answered, i, seq, nl->portid, nl->rx, (size_t)got);
 		if (err)
 			return err;
-		left = 0;
-		for (size_t j = i; j-- && !left;)
-			left = !answered[j];
 	}
+	for (size_t j = 0; j < i && !overrun; j++)
+		if (!op_wants_ack(&ops[j]))
+			answered[j] = true; /* without an error */
 	return 0;
 }
 
@@ -273,8 +265,6 @@ static int op_read_back(struct nl *nl, const struct nl_op *op)
 	enum nl_clsact what;
 	int err;
 
-	if (op->type == NL_OP_FILTER_GET)
-		return 0;
 	if (!op_is_filter(op)) {
 		err = nl_clsact_get(nl, op->key.ifindex, &what);
 		if (err)
@@ -319,7 +309,7 @@ static int op_recover(struct nl *nl, struct nl_op *op)
 
 /*
  * The kernel says -EINVAL both to nonsense and to "there is no such qdisc, chain, or filter kind at that prio". To
- * look up or delete, what we sent is never nonsense. For the others looking tells them apart, once for a batch
+ * delete, what we sent is never nonsense. For the others looking tells them apart, once for a batch
  * however many such answers it has.
  */
 static int ops_explain(struct nl *nl, struct nl_op *ops, size_t n)
@@ -339,7 +329,7 @@ static int ops_explain(struct nl *nl, struct nl_op *ops, size_t n)
 			continue;
 		if (ops[i].type == NL_OP_CLSACT_ADD || ops[i].type == NL_OP_FILTER_ADD)
 			continue;
-		if (ops[i].type == NL_OP_FILTER_GET || ops[i].type == NL_OP_FILTER_DEL) {
+		if (ops[i].type == NL_OP_FILTER_DEL) {
 			ops[i].err = -ENOENT;
 			continue;
 		}
@@ -410,11 +400,4 @@ int nl_run_one(struct nl *nl, struct nl_op *op)
 
 	memcpy(nl->extack, op->extack, sizeof(nl->extack));
 	return err ? err : op->err;
-}
-
-int nl_filter_get(struct nl *nl, const struct nl_filter_key *key, struct nl_filter *ret_filter)
-{
-	struct nl_op op = { .type = NL_OP_FILTER_GET, .key = *key, .found = ret_filter };
-
-	return nl_run_one(nl, &op);
 }

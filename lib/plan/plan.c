@@ -11,11 +11,19 @@
 #include "tcctl/abi.h"
 #include "util.h"
 
+/* Hooks of a model, sorted by key. */
+struct hook_ref {
+	uint32_t ifindex;
+	uint32_t dir;
+	int index;
+};
+
 struct planning {
 	const char *owner;
 	const struct model *want, *have;
 	struct tcctl_diags *diags;
 	struct tcctl_plan *plan;
+	struct hook_ref *want_refs; /* sorted */
 	int *have_of; /* per wanted hook: index of the observed one, -1 */
 	int *want_of; /* the reverse */
 	int err;
@@ -48,12 +56,6 @@ __attribute__((format(printf, 6, 7))) static void step(struct planning *p, enum 
 
 /* --- hooks of one model in the other ---------------------------------------------------------------------- */
 
-struct hook_ref {
-	uint32_t ifindex;
-	uint32_t dir;
-	int index;
-};
-
 static int compare_refs(const void *va, const void *vb)
 {
 	const struct hook_ref *a = va, *b = vb;
@@ -76,7 +78,8 @@ static struct hook_ref *refs_make(const struct model *m)
 
 static int pair_hooks(struct planning *p)
 {
-	_cleanup_free_ struct hook_ref *want = refs_make(p->want), *have = refs_make(p->have);
+	_cleanup_free_ struct hook_ref *have = refs_make(p->have);
+	struct hook_ref *want = p->want_refs = refs_make(p->want);
 	size_t w = 0, h = 0;
 
 	p->have_of = malloc((p->want->n_hooks + 1) * sizeof(int));
@@ -433,12 +436,19 @@ static int plan_hooks(struct planning *p)
 	return p->err;
 }
 
-static bool device_wanted(const struct model *want, uint32_t ifindex)
+static bool device_wanted(const struct planning *p, uint32_t ifindex)
 {
-	for (size_t i = 0; i < want->n_hooks; i++)
-		if (want->hooks[i].ifindex == ifindex)
-			return true;
-	return false;
+	size_t lo = 0, hi = p->want->n_hooks;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+
+		if (p->want_refs[mid].ifindex < ifindex)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < p->want->n_hooks && p->want_refs[lo].ifindex == ifindex;
 }
 
 static void plan_gone_hooks(struct planning *p)
@@ -458,7 +468,7 @@ static void plan_gone_hooks(struct planning *p)
 		ph = &plan->hooks[plan->n_hooks++];
 		*ph = (struct plan_hook){ .op = PLAN_FORGET, .want = -1, .have = i, .hook_id = h->hook_id,
 					  .prio = h->prio, .handle = h->handle };
-		if (want->n_hooks && h->recorded && !gone && h->ifindex != announced && !device_wanted(want, h->ifindex)) {
+		if (want->n_hooks && h->recorded && !gone && h->ifindex != announced && !device_wanted(p, h->ifindex)) {
 			step(p, TCCTL_STEP_INTERFACE_REMOVE, h->device, -1, 0,
 			     "%s is not in the configuration any more: all of ours leaves it", h->device);
 			announced = h->ifindex;
@@ -478,7 +488,7 @@ static void plan_gone_hooks(struct planning *p)
 	for (size_t i = 0; i < have->n_clsacts; i++) {
 		const struct model_clsact *c = &have->clsacts[i];
 
-		if (c->ours && c->kind == MODEL_CLSACT_PRESENT && !device_wanted(want, c->ifindex))
+		if (c->ours && c->kind == MODEL_CLSACT_PRESENT && !device_wanted(p, c->ifindex))
 			plan_clsact(p, PLAN_REMOVE, c->ifindex, c->device);
 	}
 }
@@ -515,6 +525,7 @@ int plan_make(const char *owner, const struct model *want, const struct model *h
 					   "remove the stored configuration");
 		err = p.err;
 	}
+	free(p.want_refs);
 	free(p.have_of);
 	free(p.want_of);
 	if (err) {

@@ -64,12 +64,24 @@ struct state_pipeline *state_pipeline_find(const struct state *s, uint32_t id)
 	return NULL;
 }
 
+static int compare_clsacts(const void *va, const void *vb)
+{
+	const struct state_clsact *a = va, *b = vb;
+
+	return a->ifindex < b->ifindex ? -1 : a->ifindex > b->ifindex;
+}
+
 const struct state_clsact *state_clsact_find(const struct state *s, uint32_t ifindex)
 {
-	for (size_t i = 0; i < s->n_clsacts; i++)
-		if (s->clsacts[i].ifindex == ifindex)
-			return &s->clsacts[i];
-	return NULL;
+	const struct state_clsact key = { .ifindex = ifindex };
+
+	return s->n_clsacts ? bsearch(&key, s->clsacts, s->n_clsacts, sizeof(key), compare_clsacts) : NULL;
+}
+
+void state_clsacts_sort(struct state *s)
+{
+	if (s->n_clsacts)
+		qsort(s->clsacts, s->n_clsacts, sizeof(*s->clsacts), compare_clsacts);
 }
 
 /* --- codec: one pass over the structure, writing to or reading from a buffer ---------------------------- */
@@ -259,6 +271,8 @@ static void code_state(struct codec *c, struct state *s)
 		code_device(c, s->clsacts[i].device);
 		code_u32(c, &s->clsacts[i].ifindex);
 	}
+	if (!c->writing && !c->err)
+		state_clsacts_sort(s);
 }
 
 struct state_header {

@@ -12,6 +12,7 @@
 #include "context.h"
 #include "counters.h"
 #include "diag.h"
+#include "filters.h"
 #include "leftover.h"
 #include "neighbours.h"
 #include "observe.h"
@@ -43,6 +44,11 @@ static const struct reason_text reasons[] = {
 	[TCCTL_R_NO_ROOT] = { "no-root", "a program ran outside a pipeline", false },
 	[TCCTL_R_TAG_FAILED] = { "tag-failed", "a header could not be written: went on without the tag", false },
 	[TCCTL_R_ROOT_EMPTY] = { "root-empty", "no programs loaded behind the hook", false },
+	[TCCTL_R_NO_WALK] = { "no-walk", "rules not asked: stage slot 'walk' empty, or too many programs in a row", false },
+	[TCCTL_R_TUNNEL_UNKNOWN] = { "tunnel-unknown", "encapsulated by nobody we know: left to the stack", false },
+	[TCCTL_R_TUNNEL_REFUSED] = { "tunnel-refused", "encapsulated by nobody we know, and `unknown: drop`", true },
+	[TCCTL_R_TUNNEL_FRAGMENT] = { "tunnel-fragment", "a fragment of an outer packet: left to the stack", false },
+	[TCCTL_R_TUNNEL_BAD] = { "tunnel-bad", "tunnel header cut short or malformed: left to the stack", false },
 };
 _Static_assert(ARRAY_SIZE(reasons) == TCCTL_R_MAX, "a text for each reason");
 
@@ -51,17 +57,41 @@ struct reading {
 	struct tcctl_status *st;
 	struct tcctl_status_options o;
 	struct tcctl_diags *diags;
-	struct nl_links links;
 	const char *owner;
 	const struct state *state;
 	int owner_fd;
 	int err; /* sticky: no memory */
 };
 
-/* A copy that lives as long as the status. */
-__attribute__((format(printf, 2, 3))) static const char *keep(struct reading *r, const char *fmt, ...)
+/* Copies that live as long as the status. */
+static const char *keep_taken(struct reading *r, char *text)
 {
 	struct tcctl_status *st = r->st;
+
+	if (text && st->n_strings == st->cap_strings) {
+		size_t cap = st->cap_strings ? st->cap_strings * 2 : 64;
+		char **strings = realloc(st->strings, cap * sizeof(*strings));
+
+		if (strings) {
+			st->strings = strings;
+			st->cap_strings = cap;
+		}
+	}
+	if (!text || st->n_strings == st->cap_strings) {
+		free(text);
+		r->err = -ENOMEM;
+		return "";
+	}
+	return st->strings[st->n_strings++] = text;
+}
+
+static const char *keep_text(struct reading *r, const char *text)
+{
+	return keep_taken(r, strdup(text));
+}
+
+__attribute__((format(printf, 2, 3))) static const char *keep(struct reading *r, const char *fmt, ...)
+{
 	va_list ap;
 	char *s;
 	int n;
@@ -69,23 +99,7 @@ __attribute__((format(printf, 2, 3))) static const char *keep(struct reading *r,
 	va_start(ap, fmt);
 	n = vasprintf(&s, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		goto fail;
-	if (st->n_strings == st->cap_strings) {
-		size_t cap = st->cap_strings ? st->cap_strings * 2 : 64;
-		char **strings = realloc(st->strings, cap * sizeof(*strings));
-
-		if (!strings) {
-			free(s);
-			goto fail;
-		}
-		st->strings = strings;
-		st->cap_strings = cap;
-	}
-	return st->strings[st->n_strings++] = s;
-fail:
-	r->err = -ENOMEM;
-	return "";
+	return keep_taken(r, n < 0 ? NULL : s);
 }
 
 /* Room for one more record; the last one when there is no memory (and r->err says so). */
@@ -121,60 +135,72 @@ static void add(struct tcctl_count *sum, const struct tcctl_counter *c)
 
 /* --- hooks -------------------------------------------------------------------------------------------------- */
 
-static enum tcctl_hook_state judge(const struct reading *r, const struct state_hook *h, const struct nl_op *op)
-{
-	const struct state_pipeline *p = state_pipeline_find(r->state, h->pipeline);
-	char name[NL_BPF_NAME_MAX];
+struct hooks_reading {
+	struct reading *r;
+	size_t first; /* of the owner's in the status */
+	const struct state_pipeline *p;
+	char name[NL_BPF_NAME_MAX]; /* of p's filters */
+};
 
-	if (op->err == -ENODEV || !nl_links_by_index(&r->links, h->ifindex))
-		return TCCTL_HOOK_GONE;
-	if (op->err)
-		return TCCTL_HOOK_MISSING;
-	observe_filter_name(name, r->owner, h->pipeline);
-	if (op->found->prog_id != p->root_id || strcmp(op->found->name, name) || op->found->classid != h->hook_id)
-		return TCCTL_HOOK_REPLACED;
-	return TCCTL_HOOK_ATTACHED;
+static void judge(void *arg, size_t i, const struct nl_filter *f)
+{
+	struct hooks_reading *hr = arg;
+	const struct state_hook *h = &hr->r->state->hooks[i];
+	struct tcctl_status_hook *out = &hr->r->st->hooks[hr->first + i];
+
+	if (out->state == TCCTL_HOOK_GONE)
+		return;
+	out->state = TCCTL_HOOK_MISSING;
+	if (!f)
+		return;
+	if (!hr->p || hr->p->id != h->pipeline) {
+		hr->p = state_pipeline_find(hr->r->state, h->pipeline);
+		observe_filter_name(hr->name, hr->r->owner, h->pipeline);
+	}
+	out->program_id = f->prog_id;
+	out->state = f->prog_id != hr->p->root_id || strcmp(f->name, hr->name) || f->classid != h->hook_id ?
+			     TCCTL_HOOK_REPLACED :
+			     TCCTL_HOOK_ATTACHED;
 }
 
 static int read_hooks(struct reading *r)
 {
 	const struct state *s = r->state;
-	_cleanup_free_ struct nl_op *ops = calloc(s->n_hooks + 1, sizeof(*ops));
-	_cleanup_free_ struct nl_filter *found = calloc(s->n_hooks + 1, sizeof(*found));
-	int err;
+	struct hooks_reading hr = { .r = r, .first = r->st->n_hooks };
+	_cleanup_free_ struct nl_filter_key *keys = calloc(s->n_hooks + 1, sizeof(*keys));
+	_cleanup_free_ const char **orders = calloc(s->n_pipelines + 1, sizeof(*orders));
+	const struct state_hook *last = NULL;
+	const char *device = "";
+	bool gone = false;
 
-	if (!ops || !found)
+	if (!keys || !orders)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->n_hooks; i++) {
+	for (size_t i = 0; i < s->n_pipelines; i++)
+		orders[i] = keep_text(r, s->pipelines[i].order);
+	for (size_t i = 0; i < s->n_hooks && !r->err; i++) {
 		const struct state_hook *h = &s->hooks[i];
-
-		ops[i] = (struct nl_op){ .type = NL_OP_FILTER_GET,
-					 .key = { .ifindex = h->ifindex, .parent = nl_parent(h->dir), .prio = h->prio,
-						  .handle = h->handle },
-					 .found = &found[i] };
-	}
-	err = s->n_hooks ? nl_run(r->t->nl, ops, s->n_hooks) : 0;
-	if (err) {
-		diag_errno(diag_error(r->diags, NULL, "cannot read filters: %s", strerror(-err)), err);
-		return err;
-	}
-	for (size_t i = 0; i < s->n_hooks; i++) {
-		const struct state_hook *h = &s->hooks[i];
-		const struct nl_link *link = nl_links_by_index(&r->links, h->ifindex);
 		struct tcctl_status_hook *out = GROW(r, hooks);
 
-		if (r->err)
-			break;
+		/* devices are renamed; hooks are sorted by device */
+		if (!last || last->ifindex != h->ifindex) {
+			char name[NL_NAME_MAX];
+			int err = nl_link_name(r->t->nl, h->ifindex, name);
+
+			gone = err == -ENODEV;
+			device = keep_text(r, err ? h->device : name);
+		}
+		last = h;
+		keys[i] = (struct nl_filter_key){ .ifindex = h->ifindex, .parent = nl_parent(h->dir), .prio = h->prio,
+						  .handle = h->handle };
 		*out = (struct tcctl_status_hook){
-			.sz = sizeof(*out), .owner = r->owner, .device = keep(r, "%s", link ? link->name : h->device),
-			.ifindex = h->ifindex, .direction = model_dir_name(h->dir), .pipeline = h->pipeline,
-			.state = judge(r, h, &ops[i]), .prio = h->prio, .handle = h->handle,
-			.program_id = ops[i].err ? 0 : found[i].prog_id,
+			.sz = sizeof(*out), .owner = r->owner, .device = device, .ifindex = h->ifindex,
+			.direction = model_dir_name(h->dir), .pipeline = h->pipeline,
+			.state = gone ? TCCTL_HOOK_GONE : TCCTL_HOOK_MISSING, .prio = h->prio, .handle = h->handle,
 			.clsact_ours = state_clsact_find(s, h->ifindex),
-			.order = keep(r, "%s", state_pipeline_find(s, h->pipeline)->order),
+			.order = orders[state_pipeline_find(s, h->pipeline) - s->pipelines],
 		};
 	}
-	return r->err;
+	return r->err ? r->err : observe_filters(r->t->nl, keys, s->n_hooks, r->diags, judge, &hr);
 }
 
 /* --- counters ------------------------------------------------------------------------------------------------ */
@@ -210,7 +236,7 @@ static int read_rules(struct reading *r, const struct state_pipeline *p, struct 
 	_cleanup_free_ struct tcctl_count *sums = calloc(p->n_classes + 1, sizeof(*sums));
 	_cleanup_free_ bool *used = calloc(p->n_classes + 1, sizeof(*used));
 	_cleanup_free_ const char **names = calloc(p->n_classes + 1, sizeof(*names));
-	const char *set = p->ruleset ? keep(r, "%s", p->ruleset) : NULL;
+	const char *set = p->ruleset ? keep_text(r, p->ruleset) : NULL;
 	const size_t first = r->st->n_rules;
 
 	if (!sums || !used || !names)
@@ -218,7 +244,7 @@ static int read_rules(struct reading *r, const struct state_pipeline *p, struct 
 	for (size_t i = 0; i < p->n_classes; i++) {
 		add(&sums[i], &p->classes[i].retired);
 		used[i] = p->classes[i].retired.packets > 0;
-		names[i] = keep(r, "%s", p->classes[i].name);
+		names[i] = keep_text(r, p->classes[i].name);
 	}
 	for (size_t i = 0; i < p->n_counters && !r->err; i++) {
 		const struct state_counter *k = &p->counters[i];
@@ -238,7 +264,7 @@ static int read_rules(struct reading *r, const struct state_pipeline *p, struct 
 		*out = (struct tcctl_status_rule){
 			.sz = sizeof(*out), .owner = r->owner, .pipeline = p->id, .ruleset = set ? set : "",
 			.index = k->rule == STATE_GONE ? SIZE_MAX : k->rule,
-			.name = k->name ? keep(r, "%s", k->name) : NULL, .class_name = names[k->class],
+			.name = k->name ? keep_text(r, k->name) : NULL, .class_name = names[k->class],
 			.count = to_count(&c),
 		};
 	}
@@ -276,7 +302,7 @@ static const char *program_name(struct reading *r, uint32_t id)
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || !info.name[0])
 		return keep(r, "program %u", id);
-	return keep(r, "%s", info.name);
+	return keep_text(r, info.name);
 }
 
 static void read_table(struct reading *r, const struct state_pipeline *p, const struct pipeline *open,
@@ -304,8 +330,8 @@ static void read_table(struct reading *r, const struct state_pipeline *p, const 
 		*out = (struct tcctl_status_slot){
 			.sz = sizeof(*out), .owner = r->owner, .pipeline = p->id, .table = state_table_name(table),
 			.slot = ours && ours->port ? keep(r, "%u", ours->port) :
-						     keep(r, "%s", pipeline_slot_name(table, slot, name)),
-			.program = !id ? NULL : ours && ours->prog_id == id ? keep(r, "%s", ours->name) :
+						     keep_text(r, pipeline_slot_name(table, slot, name)),
+			.program = !id ? NULL : ours && ours->prog_id == id ? keep_text(r, ours->name) :
 									     program_name(r, id),
 			.count = to_count(handled), .empty = to_count(empty),
 		};
@@ -379,46 +405,45 @@ static void add_neighbour(struct reading *r, struct tcctl_status_hook *hook, con
 		return;
 	*out = (struct tcctl_status_neighbour){
 		.sz = sizeof(*out), .device = hook->device, .direction = hook->direction, .kind = kind, .prio = prio,
-		.name = name && *name ? keep(r, "%s", name) : NULL, .program_id = id, .ahead = ahead,
+		.name = name && *name ? keep_text(r, name) : NULL, .program_id = id, .ahead = ahead,
 	};
 	hook->ahead += ahead;
 }
 
-static int read_neighbours(struct reading *r, size_t first_hook)
+/* Of every hook in the status. */
+static int read_neighbours(struct reading *r, const struct filters *filters)
 {
-	const size_t n = r->state->n_hooks;
-	struct neighbours_hook *hooks = calloc(n + 1, sizeof(*hooks));
+	const size_t n = r->st->n_hooks;
+	_cleanup_free_ struct neighbours_hook *hooks = calloc(n + 1, sizeof(*hooks));
 
 	if (!hooks)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		const struct state_hook *h = &r->state->hooks[i];
-
-		hooks[i] = (struct neighbours_hook){ .ifindex = h->ifindex, .dir = h->dir, .prio = h->prio,
-						     .handle = h->handle };
-	}
+	for (size_t i = 0; i < n; i++)
+		hooks[i] = (struct neighbours_hook){ .ifindex = r->st->hooks[i].ifindex,
+						     .dir = strcmp(r->st->hooks[i].direction, model_dir_name(SPEC_INGRESS)) ?
+								    SPEC_EGRESS :
+								    SPEC_INGRESS };
 	neighbours_tcx(r->t->netns_fd, hooks, n);
-	neighbours_filters(r->t->nl, hooks, n);
 	for (size_t i = 0; i < n && !r->err; i++) {
-		struct tcctl_status_hook *hook = &r->st->hooks[first_hook + i];
+		struct tcctl_status_hook *hook = &r->st->hooks[i];
+		const struct nl_filters *there = filters_at(filters, hook->ifindex, hooks[i].dir);
 		bool ahead = true;
 
 		for (size_t k = 0; k < hooks[i].tcx.n; k++)
 			add_neighbour(r, hook, "tcx", 0, hooks[i].tcx.items[k].name, hooks[i].tcx.items[k].prog_id, true);
-		for (size_t k = 0; k < hooks[i].filters.n; k++) {
-			const struct nl_filter *f = &hooks[i].filters.items[k];
+		for (size_t k = 0; there && k < there->n; k++) {
+			const struct nl_filter *f = &there->items[k];
 
 			if (f->chain) /* reached from elsewhere only */
 				continue;
-			if (f->key.prio == hooks[i].prio && f->key.handle == hooks[i].handle) {
+			if (f->key.prio == hook->prio && f->key.handle == hook->handle) {
 				ahead = false;
 				continue;
 			}
 			add_neighbour(r, hook, "filter", f->key.prio, f->name[0] ? f->name : f->kind, f->prog_id,
-				      ahead && f->key.prio <= hooks[i].prio);
+				      ahead && f->key.prio <= hook->prio);
 		}
 	}
-	neighbours_done(hooks, n);
 	return r->err;
 }
 
@@ -447,27 +472,31 @@ static int read_owner(struct reading *r, const char *owner, bool *ret_known)
 	err = recover_state(owner, fd, r->t->nl, &record, r->diags, &state);
 	if (err)
 		return err;
-	r->owner = keep(r, "%s", owner);
+	r->owner = keep_text(r, owner);
 	r->owner_fd = fd;
 	r->state = &state;
 	err = read_hooks(r);
 	if (!err && !r->o.no_counters)
 		err = read_counters(r, first_hook);
-	if (!err && !r->o.no_neighbours)
-		err = read_neighbours(r, first_hook);
 	r->state = NULL;
 	state_done(&state);
 	return err;
 }
 
 /* Filters of ours that no state knows. */
-static int warn_of_leftovers(struct reading *r, char **owners, const bool *has_state, size_t n_owners)
+static int warn_of_leftovers(struct reading *r, const struct filters *filters, char **owners, const bool *has_state,
+			     size_t n_owners)
 {
 	struct leftover *items = NULL;
+	struct nl_links links = {};
 	size_t n = 0;
 	int err;
 
-	err = leftovers_find(r->t->nl, &r->links, r->o.name, r->diags, &items, &n);
+	err = nl_links_dump(r->t->nl, &links);
+	if (err)
+		diag_errno(diag_error(r->diags, NULL, "cannot list devices: %s", strerror(-err)), err);
+	else
+		err = leftovers_in(filters, &links, r->o.name, &items, &n);
 	for (size_t i = 0; i < n; i++) {
 		bool known = false;
 
@@ -483,6 +512,23 @@ static int warn_of_leftovers(struct reading *r, char **owners, const bool *has_s
 				    items[i].key.parent == nl_parent(SPEC_INGRESS) ? "ingress" : "egress");
 	}
 	leftovers_done(items, n);
+	nl_links_done(&links);
+	return err;
+}
+
+/* Everybody's filters, read once: behind the state, so that what was attached meanwhile is known. */
+static int read_others(struct reading *r, char **owners, const bool *has_state, size_t n_owners)
+{
+	struct filters filters = {};
+	int err = filters_read_all(r->t->nl, &filters);
+
+	if (err)
+		diag_errno(diag_error(r->diags, NULL, "cannot read filters: %s", strerror(-err)), err);
+	if (!err)
+		err = read_neighbours(r, &filters);
+	if (!err)
+		err = warn_of_leftovers(r, &filters, owners, has_state, n_owners);
+	filters_done(&filters);
 	return err;
 }
 
@@ -501,11 +547,7 @@ int tcctl_status(struct tcctl *t, const struct tcctl_status_options *options, st
 	r.st = calloc(1, sizeof(*r.st));
 	if (!r.st)
 		return -ENOMEM;
-	err = nl_links_dump(t->nl, &r.links);
-	if (err)
-		diag_errno(diag_error(diags, NULL, "cannot list devices: %s", strerror(-err)), err);
-	if (!err)
-		err = tcctl_owners(t, diags, &owners, &n);
+	err = tcctl_owners(t, diags, &owners, &n);
 	has_state = calloc(n + 1, sizeof(*has_state));
 	if (!err && !has_state)
 		err = -ENOMEM;
@@ -513,9 +555,8 @@ int tcctl_status(struct tcctl *t, const struct tcctl_status_options *options, st
 		if (!r.o.name || !strcmp(r.o.name, owners[i]))
 			err = read_owner(&r, owners[i], &has_state[i]);
 	if (!err && !r.o.no_neighbours)
-		err = warn_of_leftovers(&r, owners, has_state, n);
+		err = read_others(&r, owners, has_state, n);
 	tcctl_owners_free(owners, n);
-	nl_links_done(&r.links);
 	if (err) {
 		tcctl_status_free(r.st);
 		return err;

@@ -127,6 +127,12 @@ static bool is_there(const char *owner, const struct state *s, const struct stat
 	return f->prog_id == p->root_id && f->classid == h->hook_id && !strcmp(f->name, name);
 }
 
+static void take_filter(void *arg, size_t i, const struct nl_filter *filter)
+{
+	if (filter)
+		((struct nl_filter *)arg)[i] = *filter;
+}
+
 static int merge_hooks(const char *owner, struct nl *nl, struct tcctl_diags *diags, const struct state_record *r,
 		       struct state *s)
 {
@@ -151,7 +157,7 @@ static int merge_hooks(const char *owner, struct nl *nl, struct tcctl_diags *dia
 							    .prio = h->prio, .handle = h->handle };
 		}
 	}
-	err = observe_filters(nl, keys, n, diags, found);
+	err = observe_filters(nl, keys, n, diags, take_filter, found);
 	for (size_t i = 0; i < n && !err; i++) {
 		const uint32_t dir = keys[i].parent == nl_parent(SPEC_INGRESS) ? SPEC_INGRESS : SPEC_EGRESS;
 		const struct state_hook *now = find_hook(&r->now, keys[i].ifindex, dir);
@@ -198,6 +204,7 @@ static int merge_clsacts(const struct state_record *r, struct state *s)
 	for (size_t i = 0; i < r->next.n_clsacts; i++)
 		if (!state_clsact_find(&r->now, r->next.clsacts[i].ifindex))
 			s->clsacts[s->n_clsacts++] = r->next.clsacts[i];
+	state_clsacts_sort(s);
 	return 0;
 }
 

@@ -84,6 +84,14 @@ static int add_filter(void *out, const struct nlmsghdr *nlh)
 	return 0;
 }
 
+static void got_filter(void *arg, size_t i, int err, const struct nl_filter *filter)
+{
+	(void)arg;
+	expect(i < OPS && err <= 0 && !err == !!filter);
+	if (filter)
+		expect_text(filter->name, sizeof(filter->name));
+}
+
 /* Most inputs should get past the check of sequence and sender. */
 static void patch(char *buf, size_t len)
 {
@@ -117,9 +125,13 @@ static void feed_dump(uint16_t type, int (*add)(void *, const struct nlmsghdr *)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct nl_filter found[OPS];
 	struct nl_op ops[OPS];
-	bool answered[OPS] = { false };
+	bool answered[OPS] = { false }, had[OPS] = { false };
+	struct nl_filter_key keys[OPS] = { { 0 } };
+	char extack[NL_EXTACK_MAX] = "";
+	size_t sent[OPS];
+	struct nl_gets gets = { .seq = SEQ, .portid = PORTID, .keys = keys, .sent = sent, .n_sent = OPS,
+				.answered = had, .left = OPS, .fn = got_filter, .extack = extack };
 	char *buf;
 
 	if (size < 1)
@@ -136,10 +148,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	default:
 		memset(ops, 0, sizeof(ops));
 		for (unsigned int i = 0; i < OPS; i++) {
-			ops[i].type = i & 1 ? NL_OP_FILTER_GET : NL_OP_CLSACT_ADD;
-			ops[i].found = &found[i];
+			ops[i].type = NL_OP_CLSACT_ADD;
+			sent[i] = i;
 		}
 		nl_run_feed(ops, answered, OPS, SEQ, PORTID, buf, size - 1);
+		nl_gets_feed(&gets, buf, size - 1);
+		expect(gets.left <= OPS);
+		expect_text(extack, sizeof(extack));
 		for (unsigned int i = 0; i < OPS; i++) {
 			expect(ops[i].err <= 0);
 			expect_text(ops[i].extack, sizeof(ops[i].extack));

@@ -184,38 +184,82 @@ static void test_dumps(void)
 	dump(-EBADMSG);
 }
 
+struct looked_up {
+	int calls, err[3];
+	struct nl_filter found[3];
+};
+
+static void look(void *arg, size_t i, int err, const struct nl_filter *filter)
+{
+	struct looked_up *l = arg;
+
+	l->calls++;
+	l->err[i] = err;
+	test_ok(!err == !!filter);
+	if (filter)
+		l->found[i] = *filter;
+}
+
+static void test_gets(void)
+{
+	const struct nl_filter_key keys[] = { { .ifindex = 4 }, { .ifindex = 5, .parent = 6 }, { .ifindex = 7 } };
+	size_t sent[] = { 1, 2 }; /* the first key has its answer already */
+	bool answered[3] = { true };
+	struct looked_up l = { 0 };
+	struct nl_gets g = { .seq = SEQ, .portid = PORTID, .keys = keys, .sent = sent, .n_sent = 2,
+			     .answered = answered, .left = 2, .fn = look, .arg = &l, .extack = extack };
+
+	test_case("each look-up has one answer: its filter or an error");
+	put_ack(-EINVAL, NULL, false, SEQ + 1);
+	put_filter(9, 3, "bpf");
+	put_filter(8, 4, "bpf"); /* a second answer to the same request says nothing */
+	put_ack(-ENODEV, NULL, false, SEQ - 1); /* to an older request */
+	test_eq(nl_gets_feed(&g, buf, used), 0);
+	used = 0;
+	test_eq(l.calls, 2);
+	test_eq(g.left, 0);
+	test_eq(l.err[1], 0);
+	test_eq(l.found[1].key.prio, 9);
+	test_eq(l.found[1].key.ifindex, 5);
+	test_eq(l.found[1].key.parent, 6);
+	test_eq(l.found[1].prog_id, 1003);
+	test_eq(l.err[2], -ENOENT);
+
+	test_case("answers that make no sense: nothing asked, beyond what was asked, of another kind");
+	put_ack(0, NULL, false, SEQ);
+	test_eq(nl_gets_feed(&g, buf, used), -EBADMSG);
+	used = 0;
+	put_ack(-ENOENT, NULL, false, SEQ + 2);
+	test_eq(nl_gets_feed(&g, buf, used), -EBADMSG);
+	used = 0;
+	put_link(2, "eth0", NLM_F_MULTI, SEQ);
+	test_eq(nl_gets_feed(&g, buf, used), -EBADMSG);
+	used = 0;
+}
+
 static void test_acks(void)
 {
 	struct nl_op ops[4];
-	struct nl_filter found = { 0 };
 	bool answered[4] = { false };
 	char longer[400];
 
 	test_case("results go to the operation that they answer");
 	memset(ops, 0, sizeof(ops));
-	ops[2].type = NL_OP_FILTER_GET;
-	ops[2].found = &found;
-	ops[2].key.ifindex = 5;
 	put_ack(0, NULL, false, SEQ + 3);
 	put_ack(-EEXIST, "Exclusivity flag on, cannot modify", false, SEQ + 1);
 	put_filter(9, 3, "bpf");
 	test_eq(nl_run_feed(ops, answered, 4, SEQ, PORTID, buf, used),
-		-EBADMSG); /* a filter for operation 0 */
+		-EBADMSG); /* a filter answers no change */
 	used = 0;
 	test_ok(answered[3] && answered[1] && !answered[0] && !answered[2]);
 	test_eq(ops[1].err, -EEXIST);
 	test_streq(ops[1].extack, "Exclusivity flag on, cannot modify");
 	test_eq(ops[3].err, 0);
-	put_filter(9, 3, "bpf");
-	((struct nlmsghdr *)buf)->nlmsg_seq = SEQ + 2;
 	put_ack(0, NULL, false, SEQ + 2);
 	put_ack(0, NULL, false, SEQ - 1); /* to an older request */
 	test_eq(nl_run_feed(ops, answered, 4, SEQ, PORTID, buf, used), 0);
 	used = 0;
 	test_ok(answered[2]);
-	test_eq(found.key.prio, 9);
-	test_eq(found.key.ifindex, 5);
-	test_eq(found.prog_id, 1003);
 	put_ack(0, NULL, false, SEQ + 4);
 	test_eq(nl_run_feed(ops, answered, 4, SEQ, PORTID, buf, used), -EBADMSG);
 	used = 0;
@@ -336,6 +380,7 @@ int main(void)
 {
 	test_dumps();
 	test_acks();
+	test_gets();
 	test_canonical();
 	test_mutations();
 	return test_done();

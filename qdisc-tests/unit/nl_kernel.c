@@ -336,10 +336,25 @@ static void batch_devices(bool make)
 	test_ok(p && !pclose(p));
 }
 
+struct answers {
+	int calls[DEVICES * 3], err[DEVICES * 3];
+	uint32_t prog_id[DEVICES * 3];
+};
+
+static void take_answer(void *arg, size_t i, int err, const struct nl_filter *filter)
+{
+	struct answers *a = arg;
+
+	a->calls[i]++;
+	a->err[i] = err;
+	a->prog_id[i] = filter ? filter->prog_id : 0;
+}
+
 static void test_batch(struct nl *nl)
 {
 	static struct nl_op ops[DEVICES * 3];
-	static struct nl_filter found[DEVICES * 3];
+	static struct nl_filter_key keys[DEVICES * 3];
+	static struct answers found;
 	struct nl_stats before;
 	size_t n = 0, lost = 0;
 
@@ -376,22 +391,38 @@ static void test_batch(struct nl *nl)
 	}
 	test_ok(nl_first_failed(ops, n) == &ops[3 * 70]);
 	for (size_t i = 0; i < n; i++) {
-		ops[i].type = NL_OP_FILTER_GET;
-		ops[i].found = &found[i];
+		keys[i] = ops[i].key;
 		if (i % 3 == 0) /* the clsact's place: a second filter to look for, not there */
-			ops[i] = (struct nl_op){ .type = NL_OP_FILTER_GET,
-						 .found = &found[i],
-						 .key = { ops[i + 1].key.ifindex, NL_PARENT_INGRESS, 9, 9 } };
+			keys[i] = (struct nl_filter_key){ ops[i + 1].key.ifindex, NL_PARENT_INGRESS, 9, 9 };
 	}
-	test_eq(nl_run(nl, ops, n), 0);
-	for (size_t i = 0; i < n; i++) {
-		if (i % 3 == 0 || i / 3 == 70 || i == 3 * 72 + 2)
-			test_eq(ops[i].err, -ENOENT);
-		else if (i == 3 * 71 + 1)
-			test_eq(ops[i].err, -EINVAL);
-		else if (test_eq(ops[i].err, 0))
-			test_eq(found[i].prog_id, prog_id(prog_a));
+	test_eq(nl_filters_get(nl, keys, n, take_answer, &found), -EINVAL); /* one of them is nonsense */
+	keys[3 * 71 + 1].prio = 7;
+	for (int small = 0; small < 2; small++) {
+		const struct nl_stats at = *nl_stats(nl);
+
+		test_case(small ? "look-ups whose answers are really lost are asked again" :
+				  "many look-ups in a few system calls, one answer for each");
+		if (small) { /* a buffer for a few answers, and a socket that does not know it */
+			int one = 1;
+
+			setsockopt(mnl_socket_get_fd(nl->sock), SOL_SOCKET, SO_RCVBUF, &one, sizeof(one));
+			nl->rcvbuf = 9216 * 2 * 6;
+		}
+		memset(&found, 0, sizeof(found));
+		test_eq(nl_filters_get(nl, keys, n, take_answer, &found), 0);
+		for (size_t i = 0; i < n; i++) {
+			test_eq(found.calls[i], 1);
+			if (i % 3 == 0 || i / 3 == 70 || i == 3 * 71 + 1 || i == 3 * 72 + 2)
+				test_eq(found.err[i], -ENOENT);
+			else if (test_eq(found.err[i], 0))
+				test_eq(found.prog_id[i], prog_id(prog_a));
+		}
+		test_ok((nl_stats(nl)->lost > at.lost) == small);
+		if (!small)
+			test_eq(nl_stats(nl)->receives - at.receives, n);
 	}
+	nl->rcvbuf = 4 << 20;
+	ops[3 * 70].key.ifindex = ops[3 * 70 + 1].key.ifindex;
 
 	test_case("answers that are really lost are read back");
 	/* A buffer for a few answers only, and a socket that does not know it. */
