@@ -71,12 +71,14 @@ enum tcctl_tunnel_type {
 #define TCCTL_TF_QFI_IN 0x4000U	      /* GTP-U: inner DSCP from QFI by dscp_of_qfi[] */
 #define TCCTL_TF_ANSWER 0x8000U	      /* too big: answer with ICMP 3/4 or ICMPv6 2/0 (otherwise only drop and count) */
 #define TCCTL_TF_ECN_OFF 0x10000U     /* outer ECN is Not-ECT and decap ignores it (RFC 6040 "compatibility") */
-#define TCCTL_TF_GBP 0x20000U	      /* VXLAN: skb->mark (low 16 bits) to and from the group policy id */
+#define TCCTL_TF_GBP 0x20000U	      /* VXLAN: skb->mark (low 16 bits) to and from the group policy id. The template is
+				       * without: encap writes 0x88000000 | id over the first word where the id is not 0 */
 #define TCCTL_TF_TERMINATES 0x40000U  /* inner ip: the inner TTL is decremented by encap (we forward), never by decap */
+#define TCCTL_TF_DF 0x80000U	      /* outer DF is set; the template has it, this is for tunnel metadata */
 
 /* Where and how the kind of the payload is written into the template: tcctl_tunnel.payload_kind */
 enum tcctl_payload_kind {
-	TCCTL_PAYLOAD_NONE,	 /* not told in the header */
+	TCCTL_PAYLOAD_NONE,	 /* nothing to write: the header does not tell, or there is one kind only and the template has it */
 	TCCTL_PAYLOAD_PROTO,	 /* one byte: 4 or 41 (IP header's protocol, GUE's) */
 	TCCTL_PAYLOAD_ETHERTYPE, /* two bytes, network byte order: 0x0800, 0x86dd, 0x6558 */
 	TCCTL_PAYLOAD_MAX,
@@ -87,12 +89,17 @@ enum tcctl_payload_kind {
  * A tunnel. Lines of 64 bytes: what every packet needs, addresses, then the outer header as a template, from the outer IP
  * header on and without the inner Ethernet header. The template has every constant byte in place; the encap stage
  * writes only what depends on the packet: lengths, payload kind, DSCP/ECN, TTL, DF, IPv4 ID and checksum, UDP source
- * port and checksum, GRE checksum and sequence number, QFI. A multiple of 4 bytes.
+ * port and checksum, GRE checksum and sequence number, QFI, and for tunnels with a forwarding table the remote and VNI.
+ * All of these are 0 in it, but for the VNI (the tunnel's own) and QFI (the default), and but for TTL and DSCP where they
+ * are fixed. A multiple of 4 bytes. The QFI is the last but one byte.
+ *
+ * TCCTL_T_METADATA: header_len bytes of `header` are the GENEVE options for bpf_skb_set_tunnel_opt(). A tunnel that
+ * packets can only come out of, for it has no local or no single remote, may have a template without addresses.
  */
 struct tcctl_tunnel {
 	__u32 flags;	    /* TCCTL_TF_* */
 	__u8 type;	    /* enum tcctl_tunnel_type; 0: the row is empty */
-	__u8 family;	    /* of the outer header: 4, 6, or 0 for TCCTL_T_VLAN and _METADATA */
+	__u8 family;	    /* of the outer header: 4, 6; 0: TCCTL_T_VLAN, and without any address (decapsulation only) */
 	__u8 header_len;    /* bytes of the template */
 	__u8 l4_at;	    /* offset of the UDP or GRE header in the template: 20, 40; header_len if there is none */
 	__u8 payload_at;    /* offset in the template of the payload's kind */
@@ -102,11 +109,11 @@ struct tcctl_tunnel {
 	__u8 n_tags;	    /* TCCTL_T_VLAN: 1 or 2 */
 	__u16 mtu;	    /* largest inner packet, from the inner L3 header on, bytes; 0: no limit */
 	__u16 sport_base, sport_mask;
-	__u16 ip_sum;	    /* IPv4: ones' complement sum of the template's IP header, folded, not inverted, length, ID and
-			     * what the flags make depend on the packet being zero in it; network byte order */
-	__u16 udp_sum;	    /* UDP with TCCTL_TF_CSUM: the same of the pseudo header (without length), UDP header and
-			     * tunnel header; network byte order. GRE with checksum: of the GRE header */
-	__u16 tags[2];	    /* TCCTL_T_VLAN: TCIs, outer first; PCP 0xe000 of 0 means: from skb->priority by the packet's DSCP class */
+	__u16 ip_sum;	    /* IPv4: ones' complement sum of the template's IP header, folded, not inverted; what encap writes
+			     * is zero in it; network byte order */
+	__u16 udp_sum;	    /* UDP with TCCTL_TF_CSUM: the same of the pseudo header (without length) and of the template from
+			     * the UDP header on. GRE with checksum: of the template from the GRE header on */
+	__u16 tags[2];	    /* TCCTL_T_VLAN: TCIs, outer first, with TCCTL_TAG_PCP_INHERIT in place of DEI */
 	__u16 tag_proto;    /* EtherType of the outer tag when there are two: 0x88a8 or 0x8100; of the only one otherwise */
 	__u32 device;	    /* ifindex that decapsulated packets are delivered into (ingress); 0: stay on this device.
 			     * TCCTL_T_METADATA: the external device that encapsulated packets are sent to */
@@ -117,11 +124,16 @@ struct tcctl_tunnel {
 	__u32 ageing;	    /* learned entries: seconds they live without being seen */
 	__u32 id;	    /* VNI, key, TEID, label: as expected on arrival */
 	__u32 id_out;	    /* the same as sent; in the template already, for metadata and stations */
-	__u32 reserved;
+	__u8 ttl, tos;	    /* as in the template, 0 where the packet's are taken; for tunnel metadata */
+	__u8 kind;	    /* TCCTL_T_METADATA: enum tcctl_tunnel_type of the external device; otherwise `type` */
+	__u8 reserved;
 
 	__u8 local[16], remote[16]; /* network byte order; remote is 0 with TCCTL_TF_FDB */
-	__u64 adjust;	    /* flags of bpf_skb_adjust_room() when growing, for a payload of the outer's own kind; see encap.h */
-	__u8 reserved2[24];
+	__u64 adjust;	    /* flags of bpf_skb_adjust_room() when growing, all of them for a payload of `inner: ip`. With
+			     * TCCTL_TF_INNER_ETH those of a frame without VLAN tag: BPF_F_ADJ_ROOM_ENCAP_L2(14) included, and
+			     * _ENCAP_L2_ETH where the kernel knows it */
+	__u8 mac[6];	    /* of `device` when it has one: destination of decapsulated IP packets; otherwise 0 */
+	__u8 reserved2[18];
 
 	__u8 header[TCCTL_TEMPLATE_MAX];
 
@@ -129,6 +141,7 @@ struct tcctl_tunnel {
 	__u8 dscp_of_qfi[64]; /* 0xff: leave it */
 };
 _Static_assert(sizeof(struct tcctl_tunnel) == 384, "whole cache lines");
+#define TCCTL_TAG_PCP_INHERIT 0x1000U /* in tcctl_tunnel.tags: PCP = upper three bits of the packet's DSCP */
 
 /* Row 0 of `tunnels`. */
 struct tcctl_tunnel_settings {

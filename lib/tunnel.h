@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/* From configured tunnels to the rows and tables that the programs read (tcctl/tunnel.h). */
+#ifndef TCCTL_LIB_TUNNEL_H
+#define TCCTL_LIB_TUNNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "spec.h"
+#include "tcctl/tunnel.h"
+
+/* What the configuration cannot know: numbers of devices, counters and tables. */
+struct tunnel_resolved {
+	uint32_t device, underlay; /* ifindex; 0: none */
+	uint32_t counters;	   /* first of TCCTL_TUN_MAX counter ids */
+	uint32_t flags;		   /* more TCCTL_TF_*: TCCTL_TF_TERMINATES where the hook is an ingress */
+	uint16_t mtu;		   /* largest outer packet, from the outer L3 header on, bytes; 0: unknown */
+	uint16_t flood_first;	   /* of tcctl_tunnel.flood_n = spec_tunnel.n_flood entries in `remotes` */
+	uint8_t device_mac[6];	   /* of `device`; zero without L2 header */
+	bool no_l2_eth;		   /* the kernel does not know BPF_F_ADJ_ROOM_ENCAP_L2_ETH (before 5.13) */
+};
+
+/* Make a row with the template of the outer header. -EINVAL: no such type. */
+int tunnel_row_build(const struct spec_tunnel *t, const struct tunnel_resolved *r, struct tcctl_tunnel *ret);
+
+/*
+ * Bytes in front of the inner L3 header, counted as an MTU counts: from the outer L3 header on. An Ethernet header inside
+ * is part of it; of VLAN tags those after the first are, because devices take one above their MTU.
+ */
+unsigned int tunnel_overhead(const struct spec_tunnel *t);
+
+/* Is the kind of encapsulation in UDP? */
+bool tunnel_is_udp(uint8_t type);
+
+#endif
