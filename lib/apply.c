@@ -11,29 +11,27 @@
 #include "tx/tx.h"
 #include "util.h"
 
+static void warn_of_tcx_at(void *arg, size_t i, const struct nl_tcx *tcx)
+{
+	const struct session *s = arg;
+
+	diag_device(diag_hint(diag_warning(s->diags, NULL, "%zu TCX program%s of others run%s before ours (first: %s)",
+					   tcx->n, tcx->n == 1 ? "" : "s", tcx->n == 1 ? "s" : "",
+					   tcx->items[0].name[0] ? tcx->items[0].name : "name unknown"),
+			      "packets that they do not pass on are not classified; `tcctl status` lists them"),
+		    "%s %s", s->want.hooks[i].device, model_dir_name(s->want.hooks[i].dir));
+}
+
 /* TCX programs of others run before every filter; one that does not say "next" keeps packets from us. */
-static void warn_of_tcx(const struct session *s)
+static void warn_of_tcx(struct session *s)
 {
 	const size_t n = s->want.n_hooks;
-	struct neighbours_hook *hooks = calloc(n + 1, sizeof(*hooks));
+	_cleanup_free_ struct neighbours_hook *hooks = calloc(n + 1, sizeof(*hooks));
 
 	for (size_t i = 0; hooks && i < n; i++)
-		hooks[i] = (struct neighbours_hook){ .ifindex = s->want.hooks[i].ifindex, .dir = s->want.hooks[i].dir };
+		hooks[i] = (struct neighbours_hook){ s->want.hooks[i].ifindex, s->want.hooks[i].dir };
 	if (hooks)
-		neighbours_tcx(s->t->netns_fd, hooks, n);
-	for (size_t i = 0; hooks && i < n; i++) {
-		const struct nl_tcx *tcx = &hooks[i].tcx;
-
-		if (tcx->n)
-			diag_device(diag_hint(diag_warning(s->diags, NULL,
-							   "%zu TCX program%s of others run%s before ours (first: %s)",
-							   tcx->n, tcx->n == 1 ? "" : "s", tcx->n == 1 ? "s" : "",
-							   tcx->items[0].name[0] ? tcx->items[0].name : "name unknown"),
-					      "packets that they do not pass on are not classified; `tcctl status` lists "
-					      "them"),
-				    "%s %s", s->want.hooks[i].device, model_dir_name(s->want.hooks[i].dir));
-	}
-	free(hooks);
+		neighbours_tcx(s->t->netns_fd, hooks, n, warn_of_tcx_at, s);
 }
 
 int tcctl_plan(struct tcctl *t, struct tcctl_config *config, struct tcctl_diags *diags, struct tcctl_plan **ret_plan)

@@ -6,31 +6,32 @@
 #include "netns.h"
 
 struct query {
-	struct neighbours_hook *hooks;
+	const struct neighbours_hook *hooks;
 	size_t n;
+	neighbours_fn *fn;
+	void *arg;
 };
 
 static int query_all(void *arg)
 {
-	struct query *q = arg;
+	const struct query *q = arg;
+	struct nl_tcx tcx;
 
 	for (size_t i = 0; i < q->n; i++) {
-		int err = nl_tcx_query(q->hooks[i].ifindex, q->hooks[i].dir, &q->hooks[i].tcx);
+		int err = nl_tcx_query(q->hooks[i].ifindex, q->hooks[i].dir, &tcx);
 
-		if (err)
-			q->hooks[i].tcx.n = 0;
 		if (err == -EOPNOTSUPP || err == -EPERM)
 			break; /* the same for all */
+		if (!err && tcx.n)
+			q->fn(q->arg, i, &tcx);
 	}
 	return 0;
 }
 
-void neighbours_tcx(int netns_fd, struct neighbours_hook *hooks, size_t n)
+void neighbours_tcx(int netns_fd, const struct neighbours_hook *hooks, size_t n, neighbours_fn *fn, void *arg)
 {
-	struct query q = { hooks, n };
+	struct query q = { hooks, n, fn, arg };
 
-	for (size_t i = 0; i < n; i++)
-		hooks[i].tcx.n = 0;
 	if (n)
 		netns_run(netns_fd, query_all, &q);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
-/* Who else runs on our hooks: TCX programs, which run before clsact. (Filters of others: filters.h) */
+/* TCX programs on our hooks: they run before clsact. (Filters of others: filters.h) */
 #ifndef TCCTL_LIB_NEIGHBOURS_H
 #define TCCTL_LIB_NEIGHBOURS_H
 
@@ -9,10 +9,11 @@
 struct neighbours_hook {
 	uint32_t ifindex;
 	enum spec_dir dir;
-	struct nl_tcx tcx; /* n = 0 where the kernel has none */
 };
 
-/* Fill in tcx of n hooks. Errors leave it empty: it is for information. */
-void neighbours_tcx(int netns_fd, struct neighbours_hook *hooks, size_t n);
+/* fn for each hook that has some, in order, possibly in another thread while the caller waits. Errors count as none: it is
+ * for information. */
+typedef void neighbours_fn(void *arg, size_t i, const struct nl_tcx *tcx);
+void neighbours_tcx(int netns_fd, const struct neighbours_hook *hooks, size_t n, neighbours_fn *fn, void *arg);
 
 #endif

@@ -249,7 +249,8 @@ int cmd_status(const struct options *options)
 		status_json(status, json);
 	else if (!err)
 		status_print(status, options->verbose);
+	err = finish(options, err, EXIT_OK, diags, json); /* prints the JSON, which reads the status */
 	tcctl_status_free(status);
 	tcctl_close(tcctl);
-	return finish(options, err, EXIT_OK, diags, json);
+	return err;
 }

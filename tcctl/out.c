@@ -108,9 +108,9 @@ void json_add(struct json_object *to, const char *key, struct json_object *value
 		json_object_put(value);
 }
 
-/* Length of the UTF-8 character at s, 0 if it is none. */
-static size_t utf8_length(const unsigned char *s)
+size_t utf8_length(const char *text)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	size_t n = s[0] < 0x80 ? 1 :
 		   s[0] < 0xc2 ? 0 :
 		   s[0] < 0xe0 ? 2 :
@@ -138,7 +138,7 @@ void json_add_text(struct json_object *to, const char *key, const char *text)
 	if (!clean)
 		abort();
 	while (*text) {
-		size_t n = utf8_length((const unsigned char *)text);
+		size_t n = utf8_length(text);
 
 		memcpy(out, n ? text : "\xef\xbf\xbd", n ? n : 3);
 		out += n ? n : 3;

@@ -38,6 +38,8 @@ void json_add(struct json_object *to, const char *key, struct json_object *value
 void json_add_text(struct json_object *to, const char *key, const char *text);
 void json_add_u64(struct json_object *to, const char *key, uint64_t value);
 void json_add_bool(struct json_object *to, const char *key, bool value);
+/* Length of the UTF-8 character at text, 0 if it is none. */
+size_t utf8_length(const char *text);
 
 /* --- text --------------------------------------------------------------------------------------------- */
 

@@ -410,6 +410,14 @@ static void add_neighbour(struct reading *r, struct tcctl_status_hook *hook, con
 	hook->ahead += ahead;
 }
 
+static void add_tcx(void *arg, size_t i, const struct nl_tcx *tcx)
+{
+	struct reading *r = arg;
+
+	for (size_t k = 0; k < tcx->n; k++)
+		add_neighbour(r, &r->st->hooks[i], "tcx", 0, tcx->items[k].name, tcx->items[k].prog_id, true);
+}
+
 /* Of every hook in the status. */
 static int read_neighbours(struct reading *r, const struct filters *filters)
 {
@@ -419,18 +427,16 @@ static int read_neighbours(struct reading *r, const struct filters *filters)
 	if (!hooks)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		hooks[i] = (struct neighbours_hook){ .ifindex = r->st->hooks[i].ifindex,
-						     .dir = strcmp(r->st->hooks[i].direction, model_dir_name(SPEC_INGRESS)) ?
-								    SPEC_EGRESS :
-								    SPEC_INGRESS };
-	neighbours_tcx(r->t->netns_fd, hooks, n);
+		hooks[i] = (struct neighbours_hook){ r->st->hooks[i].ifindex,
+						     strcmp(r->st->hooks[i].direction, model_dir_name(SPEC_INGRESS)) ?
+							     SPEC_EGRESS :
+							     SPEC_INGRESS };
+	neighbours_tcx(r->t->netns_fd, hooks, n, add_tcx, r);
 	for (size_t i = 0; i < n && !r->err; i++) {
 		struct tcctl_status_hook *hook = &r->st->hooks[i];
 		const struct nl_filters *there = filters_at(filters, hook->ifindex, hooks[i].dir);
 		bool ahead = true;
 
-		for (size_t k = 0; k < hooks[i].tcx.n; k++)
-			add_neighbour(r, hook, "tcx", 0, hooks[i].tcx.items[k].name, hooks[i].tcx.items[k].prog_id, true);
 		for (size_t k = 0; there && k < there->n; k++) {
 			const struct nl_filter *f = &there->items[k];
 
