@@ -6,6 +6,7 @@
 #include "diag.h"
 #include "leftover.h"
 #include "neighbours.h"
+#include "pin.h"
 #include "record.h"
 #include "session.h"
 #include "tx/tx.h"
@@ -139,6 +140,8 @@ int tcctl_remove(struct tcctl *t, const char *name, struct tcctl_diags *diags, s
 		if (!err)
 			err = remove_leftovers(t, diags, &sum);
 	}
+	if (t->bpffs_fd >= 0)
+		pin_prune(t->bpffs_fd);
 	sum.seconds = tx_now() - start;
 	if (!err && ret_result)
 		err = record_put(ret_result, &sum, sizeof(sum));

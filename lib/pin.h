@@ -5,6 +5,7 @@
  * are open O_RDONLY | O_DIRECTORY; functions take (directory, name).
  *
  *   <bpffs>/tcctl/<namespace identity>/<owner, escaped>/{state, p<N>/{root, tc/globals/<map>}}
+ *   <bpffs>/tcctl/<namespace identity>/@lo    tells whether the namespace still lives
  */
 #ifndef TCCTL_LIB_PIN_H
 #define TCCTL_LIB_PIN_H
@@ -57,7 +58,23 @@ char *pin_unescape(const char *escaped);
 int pin_lock(int bpffs_fd, const char *identity, unsigned int wait_ms, struct tcctl_diags *diags, int *ret_fd);
 /* The same without lock and without making it; -ENOENT. */
 int pin_namespace_open(int bpffs_fd, const char *identity, struct tcctl_diags *diags, int *ret_fd);
-/* Remove <bpffs>/tcctl/<identity> and <bpffs>/tcctl if they are empty; the lock is held. */
+/* Remove <bpffs>/tcctl/<identity> if nobody has pins there, and <bpffs>/tcctl if it is empty; the lock is held. */
 void pin_namespace_tidy(int bpffs_fd, const char *identity);
+
+/* Whether the namespace of a directory lives, as its witness says (see pin/witness.c). */
+enum pin_witness {
+	PIN_WITNESS_NONE, /* there is none, or it could not be asked: nothing is known */
+	PIN_WITNESS_ALIVE, /* also when only an open file or socket holds the namespace */
+	PIN_WITNESS_DEAD,
+};
+enum pin_witness pin_witness_ask(int ns_fd);
+/* Put a witness into the directory of a namespace. */
+int pin_witness_make(int ns_fd, int netns_fd);
+/* Is there nothing else in the directory? */
+bool pin_witness_alone(int ns_fd);
+/* Remove all that is in the directory of a namespace. */
+int pin_clear(int ns_fd);
+/* Remove the directories of namespaces that are proven dead. Others' locks are not waited for. */
+void pin_prune(int bpffs_fd);
 
 #endif

@@ -35,6 +35,24 @@ static int read_state(struct session *s, bool write)
 	return recover_state(s->owner, s->owner_fd, s->t->nl, &record, s->diags, &s->state);
 }
 
+/*
+ * The directory of a namespace gets its witness with the first apply; pins of namespaces that are gone meanwhile are
+ * cleared then, so that they never become many. None of it is needed to go on.
+ */
+static int settle_namespace(struct session *s)
+{
+	const enum pin_witness witness = pin_witness_ask(s->lock_fd);
+	int err;
+
+	if (witness == PIN_WITNESS_ALIVE || (witness == PIN_WITNESS_NONE && !s->spec))
+		return 0;
+	/* a dead one in the place of ours: it had the same inode number, on a kernel without cookies */
+	err = witness == PIN_WITNESS_DEAD ? pin_clear(s->lock_fd) : 0;
+	if (!err && s->spec && !pin_witness_make(s->lock_fd, s->t->netns_fd))
+		pin_prune(s->t->bpffs_fd);
+	return err;
+}
+
 static int open_owner(struct session *s, bool write)
 {
 	int err;
@@ -46,6 +64,8 @@ static int open_owner(struct session *s, bool write)
 	err = context_bpffs(s->t, true, s->diags);
 	if (!err)
 		err = pin_lock(s->t->bpffs_fd, s->t->identity, s->t->lock_ms, s->diags, &s->lock_fd);
+	if (!err)
+		err = settle_namespace(s);
 	if (!err) {
 		err = pin_dir_open(s->lock_fd, s->escaped, !!s->spec, s->diags, &s->owner_fd);
 		if (err == -ENOENT)

@@ -243,13 +243,26 @@ static int name_cmp(const void *key, const void *item)
 	return strcmp(key, *(char *const *)item);
 }
 
+/* Where nothing proves that a namespace is dead, it is looked for where namespaces usually can be seen. */
+static enum pin_witness ask(int top, const char *name, char *const *seen, size_t n_seen)
+{
+	_cleanup_close_ int ns = -1;
+	enum pin_witness witness = PIN_WITNESS_NONE;
+
+	if (!pin_dir_open(top, name, false, NULL, &ns))
+		witness = pin_witness_ask(ns);
+	if (witness == PIN_WITNESS_NONE && bsearch(name, seen, n_seen, sizeof(*seen), name_cmp))
+		witness = PIN_WITNESS_ALIVE;
+	return witness;
+}
+
 static void look_stale(struct tcctl_doctor *d, const char *path)
 {
 	struct tcctl_diags *quiet = diags_new(); /* what is wrong with bpffs itself was said before */
-	_cleanup_close_ int fs = -1, dir = -1;
+	_cleanup_close_ int fs = -1, top = -1;
 	_cleanup_free_ char *at = NULL;
-	char **names = NULL, **alive = NULL;
-	size_t n = 0, n_alive = 0, stale = 0;
+	char **names = NULL, **seen = NULL;
+	size_t n = 0, n_seen = 0, dead = 0, lost = 0;
 	char text[160] = "";
 	int err;
 
@@ -261,38 +274,39 @@ static void look_stale(struct tcctl_doctor *d, const char *path)
 	diags_free(quiet);
 	if (err)
 		return;
-	err = pin_dir_open(fs, "tcctl", false, NULL, &dir);
+	err = pin_dir_open(fs, "tcctl", false, NULL, &top);
 	if (!err)
-		err = pin_list(dir, &names, &n);
+		err = pin_list(top, &names, &n);
 	if (!err)
-		err = netns_identities(&alive, &n_alive);
+		err = netns_identities(&seen, &n_seen);
+	for (size_t i = 0; i < n && !err; i++) {
+		const enum pin_witness witness = ask(top, names[i], seen, n_seen);
+		const size_t len = strlen(text);
+
+		dead += witness == PIN_WITNESS_DEAD;
+		if (witness == PIN_WITNESS_NONE && (names[i][0] == 'c' || names[i][0] == 'i')) {
+			snprintf(text + len, sizeof(text) - len, " %s", names[i]);
+			lost++;
+		}
+	}
 	if (err == -ENOENT) {
 		finding_add(d, TCCTL_FINDING_OK, STATE, "pins", "none");
 	} else if (err) {
 		finding_add(d, TCCTL_FINDING_UNKNOWN, STATE, "pins", "%s", strerror(-err));
+	} else if (lost) {
+		finding_add(d, TCCTL_FINDING_LIMITED, STATE, "pins", "of %zu namespace%s, %zu seem%s to be gone:%s", n,
+			    n == 1 ? "" : "s", lost, lost == 1 ? "s" : "", text);
+		finding_hint(d, "if nothing holds the namespace any more: rm -r %s/tcctl/%s", at,
+			     lost == 1 ? text + 1 : "NAME");
+	} else if (dead) {
+		finding_add(d, TCCTL_FINDING_INFO, STATE, "pins", "of %zu namespace%s, %zu gone", n, n == 1 ? "" : "s", dead);
+		finding_hint(d, "the next `tcctl remove`, or `tcctl apply` in a new namespace, clears what is gone");
 	} else {
-		for (size_t i = 0; i < n; i++)
-			if ((names[i][0] == 'c' || names[i][0] == 'i') &&
-			    !bsearch(names[i], alive, n_alive, sizeof(*alive), name_cmp)) {
-				size_t len = strlen(text);
-
-				snprintf(text + len, sizeof(text) - len, " %s", names[i]);
-				stale++;
-			}
-		if (stale)
-			finding_add(d, TCCTL_FINDING_LIMITED, STATE, "pins",
-				    "of %zu namespace%s, %zu seem%s to be gone:%s", n, n == 1 ? "" : "s", stale,
-				    stale == 1 ? "s" : "", text);
-		else
-			finding_add(d, TCCTL_FINDING_OK, STATE, "pins", "of %zu namespace%s", n,
-				    n == 1 ? "" : "s");
-		if (stale)
-			finding_hint(d, "if nothing holds the namespace any more: rm -r %s/tcctl/%s", at,
-				     stale == 1 ? text + 1 : "NAME");
+		finding_add(d, TCCTL_FINDING_OK, STATE, "pins", "of %zu namespace%s", n, n == 1 ? "" : "s");
 	}
-	for (size_t i = 0; i < n_alive; i++)
-		free(alive[i]);
-	free(alive);
+	for (size_t i = 0; i < n_seen; i++)
+		free(seen[i]);
+	free(seen);
 	if (names)
 		pin_list_free(names, n);
 }

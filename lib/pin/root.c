@@ -205,10 +205,34 @@ int pin_lock(int bpffs_fd, const char *identity, unsigned int wait_ms, struct tc
 
 void pin_namespace_tidy(int bpffs_fd, const char *identity)
 {
-	_cleanup_close_ int top = -1;
+	_cleanup_close_ int top = -1, ns = -1;
 
 	if (pin_dir_open(bpffs_fd, PIN_TOP, false, NULL, &top))
 		return;
+	if (!pin_dir_open(top, identity, false, NULL, &ns) && pin_witness_alone(ns))
+		pin_clear(ns);
 	pin_rmdir(top, identity);
 	pin_rmdir(bpffs_fd, PIN_TOP);
+}
+
+void pin_prune(int bpffs_fd)
+{
+	_cleanup_close_ int top = -1;
+	char **names;
+	size_t n;
+
+	if (pin_dir_open(bpffs_fd, PIN_TOP, false, NULL, &top) || pin_list(top, &names, &n))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_close_ int ns = -1;
+
+		if (pin_dir_open(top, names[i], false, NULL, &ns) || pin_witness_ask(ns) != PIN_WITNESS_DEAD ||
+		    flock(ns, LOCK_EX | LOCK_NB) || !still_there(bpffs_fd, names[i], ns))
+			continue;
+		/* asked again under the lock: with inode numbers for names a new namespace may have taken it over */
+		if (pin_witness_ask(ns) == PIN_WITNESS_DEAD && !pin_clear(ns))
+			pin_rmdir(top, names[i]);
+	}
+	pin_list_free(names, n);
+	pin_rmdir(bpffs_fd, PIN_TOP); /* only when it is empty */
 }

@@ -43,4 +43,5 @@ check_eq "nothing is left" "$(find /sys/fs/bpf/tcctl 2>/dev/null; in_ns client t
 # State of a namespace that is gone is found.
 ip netns exec client "$TCCTL" apply -q wan.yaml
 ns_del client
-check_match "doctor finds what a namespace left" "$("$TCCTL" doctor)" 'limited +pins +of 1 namespace, 1 seems to be gone'
+gone() { [[ $("$TCCTL" doctor) =~ info\ +pins\ +of\ 1\ namespace,\ 1\ gone ]]; }
+check "doctor finds what a namespace left" wait_until 10 gone
