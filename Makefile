@@ -89,6 +89,7 @@ bpf: $(BPF_OBJ) $(B)/bpf/pipeline.bpf.o
 lib: $(B)/libtcctl.a $(B)/libtcctl.so
 tool: $(B)/tcctl
 tests: all $(TEST_BIN) $(TOOLS_BIN) $(TEST_BPF)
+	@: # so that make is silent when there is nothing to do
 
 $(B)/bpf/%.bpf.o: bpf-progs/%.bpf.c $(BPF_HDR)
 	$(call say,BPF,$@)
