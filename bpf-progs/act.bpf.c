@@ -16,13 +16,45 @@
 #include "tcctl/classify.h"
 #include "tcctl/tag.h"
 
+/*
+ * One run of the walk through the rules, as reason 7..0 | TCCTL_HIT_* 15..8 | class 31..16 | counter 63..32.
+ *
+ * A global function: it is verified once, by itself, and not once for each of its calls. The programs of a pipeline
+ * jump instead, because not every JIT has such calls, and not beside tail calls; but a jump table of this program
+ * type is one that nobody would fill.
+ */
+__attribute__((noinline)) __u64 act_walk(__u32 generation)
+{
+	arena_t arena = tcctl_arena(generation);
+	struct tcctl_hit hit = {};
+	__u64 reason;
+
+	if (!arena)
+		return TCCTL_R_NO_RULES;
+	reason = tcctl_walk(arena, &hit);
+	return reason | hit.flags << 8 | hit.class << 16 | hit.counter << 32;
+}
+
+static __always_inline __u32 again(__u32 generation, __u32 reason, struct tcctl_hit *hit)
+{
+	__u64 answer;
+
+	if (reason != TCCTL_WALK)
+		return reason;
+	answer = act_walk(generation);
+	hit->flags = answer >> 8 & 0xff;
+	hit->class = answer >> 16 & 0xffff;
+	hit->counter = answer >> 32;
+	return answer & 0xff;
+}
+
 static __always_inline int run(struct __sk_buff *skb, __u32 hook)
 {
 	const struct tcctl_ctl *c = bpf_map_lookup_elem(&ctl, (const void *)&tcctl_key[0]);
 	__u32 generation = c ? c->generation : 0, reason;
 	const struct tcctl_class_row *row;
 	struct tcctl_parse p = {};
-	struct tcctl_hit hit;
+	struct tcctl_hit hit = {};
 	arena_t arena;
 
 	reason = tcctl_parse(skb, TCCTL_PARSED_L4, &p);
@@ -31,8 +63,17 @@ static __always_inline int run(struct __sk_buff *skb, __u32 hook)
 		if (reason != TCCTL_R_TRUNC_L4 && reason != TCCTL_R_EXT_DEPTH)
 			return TC_ACT_PIPE;
 	}
+	/* one state for the verifier, whichever way the parser went */
+	tcctl_parse_forget(skb, &p);
+	p.ports = tcctl_forget(skb, p.ports);
 	arena = tcctl_arena(generation);
 	reason = arena ? tcctl_classify(skb, &p, hook, arena, &hit) : TCCTL_R_NO_RULES;
+	/* in a row, not in a loop: without CAP_PERFMON the verifier follows a loop past its end, as a processor might */
+	_Static_assert(ARENA_RUNS == 4, "runs");
+	reason = again(generation, reason, &hit);
+	reason = again(generation, reason, &hit);
+	reason = again(generation, reason, &hit);
+	reason = again(generation, reason, &hit);
 	if (reason) {
 		tcctl_count(skb, TCCTL_CNT_REASON + reason);
 		return TC_ACT_PIPE;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Stage: finds the packet's rule, counts it, sets the class. The class `drop` acts at once. */
+/*
+ * Stage: finds the packet's rule, counts it, sets the class. The class `drop` acts at once. Here is the flow cache;
+ * what it does not know goes on to walk.
+ */
 #define TCCTL_WANT_COUNTERS
 #define TCCTL_WANT_ARENAS
 #define TCCTL_WANT_FLOWS
@@ -25,13 +28,5 @@ int classify(struct __sk_buff *skb)
 		p.ports = tcctl_cb(skb, TCCTL_CB_PORTS);
 		reason = tcctl_classify(skb, &p, tcctl_hook(skb), arena, &hit);
 	}
-	if (tcctl_unlikely(reason)) {
-		tcctl_count(skb, TCCTL_CNT_REASON + reason);
-		return tcctl_next_of(skb, TCCTL_STAGE_CLASSIFY);
-	}
-	tcctl_count_id(skb, hit.counter);
-	if (hit.flags & TCCTL_HIT_DROP)
-		return tcctl_drop(skb, TCCTL_R_RULE_DROP);
-	tcctl_set_class(skb, hit.class);
-	return tcctl_next_of(skb, TCCTL_STAGE_CLASSIFY);
+	return tcctl_classified(skb, reason, &hit);
 }

@@ -33,6 +33,19 @@ static const char *const entry_programs[] = {
 };
 _Static_assert(ARRAY_SIZE(entry_programs) == MODEL_LINK_MAX, "an entry for each kind of device");
 
+/* Auxiliary slots behind TCCTL_STAGE_END: their programs, loaded together with that of the stage they are part of. */
+static const struct {
+	uint32_t slot, stage;
+	const char *program;
+} aux_programs[] = {
+	{ TCCTL_STAGE_WALK, TCCTL_STAGE_CLASSIFY, "walk" },
+	{ TCCTL_STAGE_INNER_ETH, TCCTL_STAGE_DECAP, "entry_eth" },
+	{ TCCTL_STAGE_ENCAP_HEADER, TCCTL_STAGE_ENCAP, "encap_header" },
+	{ TCCTL_STAGE_TOO_BIG, TCCTL_STAGE_ENCAP, "too_big" },
+	{ TCCTL_STAGE_FLOOD, TCCTL_STAGE_ENCAP, "flood" },
+};
+_Static_assert(ARRAY_SIZE(aux_programs) == TCCTL_STAGE_MAX - TCCTL_STAGE_AUX, "a program for each slot");
+
 /* Maps that every pipeline has. Others belong to classify and are made with it. */
 static const char *const base_maps[] = { "counters_fixed", "counters", "arenas", "ctl", "jt_root" };
 
@@ -148,6 +161,12 @@ static int udp_slots(struct loading *l)
 	return 0;
 }
 
+/* Does the pipeline run a built-in stage that has auxiliary slots? */
+static bool stage_wanted(const struct pipeline_want *w, uint32_t stage)
+{
+	return stage == TCCTL_STAGE_CLASSIFY && w->classify;
+}
+
 static int choose(struct loading *l)
 {
 	const struct pipeline_want *w = l->want;
@@ -166,6 +185,9 @@ static int choose(struct loading *l)
 			err = builtin_need(l, l4_programs[i]);
 	if (!err && w->classify)
 		err = builtin_need(l, "classify");
+	for (size_t i = 0; i < ARRAY_SIZE(aux_programs) && !err; i++)
+		if (stage_wanted(w, aux_programs[i].stage))
+			err = builtin_need(l, aux_programs[i].program);
 	if (!err && w->classify && w->mode == SPEC_MODE_ENFORCE)
 		err = builtin_need(l, "mark");
 	if (!err)
@@ -410,7 +432,18 @@ static int fill_stages(struct loading *l)
 		fds[slot] = owned[slot];
 		names[slot] = w->spec->programs[run->program].name;
 	}
-	for (int slot = TCCTL_STAGE_MAX - 1; slot >= 0 && !err; slot--) {
+	for (size_t i = 0; i < ARRAY_SIZE(aux_programs) && !err; i++) {
+		const uint32_t slot = aux_programs[i].slot;
+		int fd;
+
+		if (!stage_wanted(w, aux_programs[i].stage))
+			continue;
+		fd = builtin_fd(l, aux_programs[i].program);
+		err = slot_fill(l, STATE_JT_STAGE, slot, fd);
+		if (!err)
+			err = slot_note(l, STATE_JT_STAGE, slot, 0, fd, aux_programs[i].program);
+	}
+	for (int slot = TCCTL_STAGE_END; slot >= 0 && !err; slot--) {
 		if (fds[slot] >= 0) {
 			next = fds[slot];
 			err = slot_note(l, STATE_JT_STAGE, slot, 0, next, names[slot]);

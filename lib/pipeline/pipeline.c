@@ -244,6 +244,15 @@ static const char *const stage_names[] = {
 	[TCCTL_STAGE_END / TCCTL_STAGE_STRIDE] = "end",
 };
 
+static const char *const aux_names[] = {
+	[TCCTL_STAGE_WALK - TCCTL_STAGE_AUX] = "walk",
+	[TCCTL_STAGE_INNER_ETH - TCCTL_STAGE_AUX] = "inner-eth",
+	[TCCTL_STAGE_ENCAP_HEADER - TCCTL_STAGE_AUX] = "encap-header",
+	[TCCTL_STAGE_TOO_BIG - TCCTL_STAGE_AUX] = "too-big",
+	[TCCTL_STAGE_FLOOD - TCCTL_STAGE_AUX] = "flood",
+};
+_Static_assert(ARRAY_SIZE(aux_names) == TCCTL_STAGE_MAX - TCCTL_STAGE_AUX, "a name for each slot");
+
 const char *pipeline_slot_name(enum state_table table, uint32_t slot, char buf[32])
 {
 	switch (table) {
@@ -258,6 +267,8 @@ const char *pipeline_slot_name(enum state_table table, uint32_t slot, char buf[3
 	case STATE_JT_STAGE:
 		if (slot >= TCCTL_STAGE_MAX)
 			break;
+		if (slot >= TCCTL_STAGE_AUX)
+			return aux_names[slot - TCCTL_STAGE_AUX];
 		if (slot % TCCTL_STAGE_STRIDE == 0)
 			return stage_names[slot / TCCTL_STAGE_STRIDE];
 		snprintf(buf, 32, "%s+%u", stage_names[slot / TCCTL_STAGE_STRIDE], slot % TCCTL_STAGE_STRIDE);

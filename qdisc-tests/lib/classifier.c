@@ -24,6 +24,34 @@ static int map_fd(struct bpf_object *obj, const char *name)
 	return bpf_object__find_map_fd_by_name(obj, name);
 }
 
+/* The other part of the stage, from the object beside `path`, with the same maps, in its slot. */
+static int walk_open(struct classifier *c, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	uint32_t slot = TCCTL_STAGE_WALK;
+	struct bpf_map *map;
+	char beside[600];
+	int err = 0;
+
+	snprintf(beside, sizeof(beside), "%.*swalk.bpf.o", slash ? (int)(slash + 1 - path) : 0, path);
+	c->obj_walk = bpf_object__open_file(beside, NULL);
+	if (!c->obj_walk)
+		return -errno;
+	bpf_object__for_each_map(map, c->obj_walk) {
+		int fd = map_fd(c->obj, bpf_map__name(map));
+
+		bpf_map__set_pin_path(map, NULL);
+		if (!bpf_map__is_internal(map) && !err)
+			err = fd < 0 ? -ENOENT : bpf_map__reuse_fd(map, fd);
+	}
+	if (!err)
+		err = bpf_object__load(c->obj_walk);
+	if (err)
+		return err;
+	c->walk = bpf_program__fd(bpf_object__find_program_by_name(c->obj_walk, "walk"));
+	return bpf_map_update_elem(c->stage, &slot, &c->walk, 0) ? -errno : 0;
+}
+
 int classifier_open(const char *path, struct classifier *ret)
 {
 	struct bpf_insn stop[] = {
@@ -61,6 +89,9 @@ int classifier_open(const char *path, struct classifier *ret)
 		err = -errno;
 		goto fail;
 	}
+	err = walk_open(&c, path);
+	if (err)
+		goto fail;
 	*ret = c;
 	return 0;
 fail:
@@ -75,6 +106,8 @@ void classifier_close(struct classifier *c)
 			close(c->arena[i]);
 	if (c->stop >= 0)
 		close(c->stop);
+	if (c->obj_walk)
+		bpf_object__close(c->obj_walk);
 	if (c->obj)
 		bpf_object__close(c->obj);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The real classify program, loaded alone, fed with made packets through BPF_PROG_TEST_RUN. */
+/* The real classify program and walk, its other part, fed with made packets through BPF_PROG_TEST_RUN. */
 #ifndef QDISC_TESTS_CLASSIFIER_H
 #define QDISC_TESTS_CLASSIFIER_H
 
@@ -13,12 +13,14 @@ struct bpf_object;
 
 struct classifier {
 	struct bpf_object *obj;
+	struct bpf_object *obj_walk;		  /* with the maps of obj */
+	int walk;				  /* fd of its program */
 	int prog, arenas, counters, stage, fixed; /* fds owned by obj */
 	int stop;				  /* program in the next slot: ends, leaving cb alone */
 	int arena[2];				  /* inner maps */
 };
 
-/* Load `path`. 0 or -errno; -EPERM without the capabilities. */
+/* Load `path`, and walk.bpf.o from the same folder. 0 or -errno; -EPERM without the capabilities. */
 int classifier_open(const char *path, struct classifier *ret);
 void classifier_close(struct classifier *c);
 

@@ -72,7 +72,12 @@ static int fill(struct pipe *p, unsigned int stages, const char *entry)
 		if (err)
 			return err;
 	}
-	for (int i = TCCTL_STAGE_MAX - 1; i >= 0; i--) {
+	if (stages & PIPE_CLASSIFY) {
+		err = pipe_graft(p, "jt_stage", TCCTL_STAGE_WALK, pipe_prog(p, "walk"));
+		if (err)
+			return err;
+	}
+	for (int i = TCCTL_STAGE_END; i >= 0; i--) {
 		if (i == TCCTL_STAGE_END && stages & PIPE_END)
 			next = pipe_prog(p, "end");
 		if (i == TCCTL_STAGE_MARK && stages & PIPE_MARK)
@@ -88,7 +93,6 @@ static int fill(struct pipe *p, unsigned int stages, const char *entry)
 
 int pipe_open(struct pipe *p, const struct tcctl_cfg *cfg, unsigned int stages, const char *entry)
 {
-	struct bpf_program *classify;
 	struct bpf_map *map;
 	const void *elf;
 	size_t len;
@@ -113,9 +117,13 @@ int pipe_open(struct pipe *p, const struct tcctl_cfg *cfg, unsigned int stages, 
 			memcpy(constants, cfg, len < sizeof(*cfg) ? len : sizeof(*cfg));
 		}
 	}
-	classify = bpf_object__find_program_by_name(p->obj, "classify");
-	if (classify && !(stages & PIPE_CLASSIFY)) /* by far the longest to verify */
-		bpf_program__set_autoload(classify, false);
+	if (!(stages & PIPE_CLASSIFY)) { /* by far the longest to verify */
+		struct bpf_program *prog;
+
+		bpf_object__for_each_program(prog, p->obj)
+			if (!strcmp(bpf_program__name(prog), "classify") || !strcmp(bpf_program__name(prog), "walk"))
+				bpf_program__set_autoload(prog, false);
+	}
 	err = bpf_object__load(p->obj);
 	if (!err) {
 		p->probe = probe_load();

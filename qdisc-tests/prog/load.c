@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Every program of the pipeline passes the verifier with CAP_BPF and CAP_NET_ADMIN alone (CAP_SYS_ADMIN before 5.8,
- * which had no CAP_BPF), far below its limit. CAP_PERFMON relaxes the verifier, so it must be absent, but for the
- * programs that look rules up: classify may ask for it before 6.13, act always.
+ * which had no CAP_BPF), far below its limit. CAP_PERFMON relaxes the verifier, so it must be absent.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -10,7 +9,6 @@
 #include <stdarg.h>
 #include <sys/capability.h>
 #include <sys/resource.h>
-#include <sys/utsname.h>
 
 #include "tcctl/abi.h"
 #include "act.skel.h"
@@ -19,35 +17,7 @@
 #include "test.h"
 
 /* The verifier gives up at 1,000,000 instructions; other kernels need more than this one. */
-#define INSNS_MAX 400000
-#define INSNS_MAX_WALK 1000000 /* of the walk through rules, which comes near it without CAP_PERFMON */
-
-static bool looks_up_rules(const char *program)
-{
-	return !strncmp(program, "act", 3) || !strcmp(program, "classify");
-}
-
-static bool may_ask_for_perfmon(const char *program)
-{
-	unsigned int major = 0, minor = 0;
-	struct utsname u;
-
-	uname(&u);
-	sscanf(u.release, "%u.%u", &major, &minor);
-	return !strncmp(program, "act", 3) || (!strcmp(program, "classify") && major * 1000 + minor < 6013);
-}
-
-static int set_perfmon(bool on)
-{
-	const cap_value_t value = CAP_PERFMON;
-	cap_t caps = cap_get_proc();
-	int err;
-
-	cap_set_flag(caps, CAP_EFFECTIVE, 1, &value, on ? CAP_SET : CAP_CLEAR);
-	err = cap_set_proc(caps);
-	cap_free(caps);
-	return err;
-}
+#define INSNS_MAX 250000
 
 static char log_text[1 << 16];
 
@@ -74,10 +44,7 @@ static void load_each(struct bpf_object *(*open)(void), const char *which)
 		long insns;
 		int err;
 
-		const long max = looks_up_rules(names[i]) ? INSNS_MAX_WALK : INSNS_MAX;
-		const bool perfmon = may_ask_for_perfmon(names[i]);
-
-		snprintf(title, sizeof(title), "%s%s%s", names[i], which, perfmon ? ", with CAP_PERFMON" : "");
+		snprintf(title, sizeof(title), "%s%s", names[i], which);
 		test_case(title);
 		obj = open();
 		bpf_object__for_each_map(map, obj)
@@ -88,17 +55,13 @@ static void load_each(struct bpf_object *(*open)(void), const char *which)
 		log_text[0] = 0;
 		bpf_program__set_log_buf(prog, log_text, sizeof(log_text));
 		bpf_program__set_log_level(prog, 4);
-		if (perfmon)
-			test_eq(set_perfmon(true), 0);
 		err = bpf_object__load(obj);
-		if (perfmon)
-			test_eq(set_perfmon(false), 0);
 		at = strstr(log_text, "processed ");
 		insns = at ? strtol(at + 10, NULL, 10) : -1;
 		if (!test_eq(err, 0))
 			printf("#   %.400s\n", log_text);
-		else if (insns < 0 || insns > max)
-			test_fail("%ld instructions verified, expected at most %ld", insns, max);
+		else if (insns < 0 || insns > INSNS_MAX)
+			test_fail("%ld instructions verified, expected at most %d", insns, INSNS_MAX);
 		printf("# %s: %ld instructions verified\n", names[i], insns);
 		bpf_object__close(obj);
 	}
@@ -130,7 +93,7 @@ static struct bpf_object *open_act(void)
 
 int main(void)
 {
-	const cap_value_t keep[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+	const cap_value_t keep[] = { CAP_BPF, CAP_NET_ADMIN };
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	cap_t caps;
 
@@ -138,7 +101,7 @@ int main(void)
 	libbpf_set_print(silent);
 	test_case("only CAP_BPF and CAP_NET_ADMIN are effective");
 	caps = cap_init();
-	cap_set_flag(caps, CAP_PERMITTED, 3, keep, CAP_SET);
+	cap_set_flag(caps, CAP_PERMITTED, 2, keep, CAP_SET);
 	cap_set_flag(caps, CAP_EFFECTIVE, 2, keep, CAP_SET);
 	if (cap_set_proc(caps)) {
 		test_skip("CAP_BPF (%s)", strerror(errno));

@@ -41,6 +41,9 @@ struct tcctl_flow {
 };
 _Static_assert(sizeof(struct tcctl_flow) == 64, "a flow is one line");
 
+/* Besides the reasons: rules have to be walked. */
+#define TCCTL_WALK TCCTL_R_MAX
+
 /* What a later fragment is found by. */
 struct tcctl_frag_key {
 	__u64 addr[4];
@@ -55,7 +58,12 @@ struct tcctl_frag {
 /*
  * One packet's state while the rules are looked up, in a per-CPU map of its own. Going through a map makes every
  * path into the look-up one and the same to the verifier, which would otherwise walk its loops once for each
- * combination of what came before. Written and read by one run of one program, never across a tail call.
+ * combination of what came before.
+ *
+ * This is read across tail calls: classify writes it and jumps to walk, which may have to jump to itself. That is
+ * safe because the jump is all that happens in between. Whoever is tempted to do more there: helpers that run other
+ * programs (clone, redirect) leave another packet's state here. `left` makes sure that nobody takes up what was not
+ * begun: it is not 0 between such a jump and its landing only.
  */
 #define TCCTL_LOOKUP_V6 0x1U
 #define TCCTL_LOOKUP_SRC_LOCAL 0x2U
@@ -64,11 +72,13 @@ struct tcctl_scratch {
 	struct arena_key key;
 	struct tcctl_flow flow;
 	struct tcctl_frag_key frag;
-	__u32 what; /* TCCTL_LOOKUP_* */
-	__u32 place;
-	__u32 reserved[4];
+	__u32 what;  /* TCCTL_LOOKUP_* */
+	__u32 place; /* in the flow cache, where the answer goes; TCCTL_FLOWS: nowhere */
+	__u32 left;  /* runs of the walk, ARENA_RUNS before the first; 0: there is nothing to do here */
+	__u32 reserved;
+	struct arena_walk walk;
 };
-_Static_assert(sizeof(struct tcctl_scratch) == 256, "as maps.h says");
+_Static_assert(sizeof(struct tcctl_scratch) == 304, "as maps.h says");
 _Static_assert(sizeof(struct tcctl_frag_key) == 40 && sizeof(struct tcctl_frag) == 12, "as maps.h says");
 
 static __always_inline __u64 tcctl_mix(__u64 h, __u64 v)
@@ -113,6 +123,8 @@ static __always_inline __u32 tcctl_fragment_id(struct __sk_buff *skb, const stru
 	if (!tcctl_read_slow(skb, p->l3 + 4, &w, 1))
 		return 0;
 	w = bpf_ntohl(w) >> 8; /* next header in the low byte */
+	/* Unrolled: without CAP_PERFMON the verifier follows a loop past its end, as a processor might speculate. */
+#pragma unroll
 	for (int i = 0; i < TCCTL_EXT_MAX; i++) {
 		__u32 next = w & 0xff;
 
@@ -141,19 +153,16 @@ static __always_inline __u32 tcctl_fragment_id(struct __sk_buff *skb, const stru
 #define ROOTS_END (1ULL << 32)
 #endif
 
-/* The slow path: what the user-space twin does. */
-static __always_inline void tcctl_lookup_rules(arena_t arena, struct tcctl_scratch *s, struct tcctl_hit *hit)
+/* From the flow to the key and to the trees: what the user-space twin does. */
+static __always_inline void tcctl_walk_begin(arena_t arena, struct tcctl_scratch *s)
 {
 	__u64 root, end, n, local, v6 = s->what & TCCTL_LOOKUP_V6;
 	const struct tcctl_flow *f = &s->flow;
 	struct arena_key *key = &s->key;
 	const struct arena_roots *roots;
 	const struct arena_header *h;
-	struct arena_result res;
 
-	hit->flags = 0;
-	hit->class = TCCTL_CLASS_KEEP;
-	hit->counter = 0;
+	arena_walk_begin(&s->walk, 0, 0, v6);
 	h = arena_line(arena, 0);
 	roots = arena_line(arena, 1);
 	if (!h || !roots)
@@ -195,13 +204,68 @@ static __always_inline void tcctl_lookup_rules(arena_t arena, struct tcctl_scrat
 	root = ARENA_MUX(local, ARENA_MUX(v6, ROOTS(0, 0), ROOTS(1, 0)), ARENA_MUX(v6, ROOTS(0, 1), ROOTS(1, 1)));
 	end = root / ROOTS_END & 0xffffffff;
 	root = root / ROOTS_FIRST & 0xffffffff;
-	end = ARENA_FORGET(key, 3, end);
-	arena_lookup(arena, key, root, end, v6, &res);
-	if (res.rule == ARENA_NO_RULE)
-		return;
-	hit->flags = TCCTL_HIT_MATCH | (res.class & ARENA_E_DROP ? TCCTL_HIT_DROP : 0);
-	hit->class = res.class & 0xffff;
-	hit->counter = res.counter;
+	s->walk.root = root;
+	s->walk.end = end;
+}
+
+/* The walk is over: remember its answer for the flow, and for the fragments that follow. */
+static __always_inline int tcctl_walk_end(struct tcctl_scratch *s, struct tcctl_hit *hit)
+{
+	__u32 place = s->place;
+
+	hit->flags = 0;
+	hit->class = TCCTL_CLASS_KEEP;
+	hit->counter = 0;
+	if (s->walk.best != ARENA_NO_RULE) {
+		hit->flags = TCCTL_HIT_MATCH | (s->walk.class & ARENA_E_DROP ? TCCTL_HIT_DROP : 0);
+		hit->class = s->walk.class & 0xffff;
+		hit->counter = s->walk.counter;
+	}
+	if (place < TCCTL_FLOWS) {
+		struct tcctl_flow *e = bpf_map_lookup_elem(&flows, &place);
+
+		if (e) {
+			*e = s->flow;
+			e->counter = hit->counter | hit->flags << 24;
+			e->class = (s->flow.class & 0xffff0000) | hit->class;
+		}
+	}
+	if (tcctl_unlikely(s->what & TCCTL_LOOKUP_FIRST)) {
+		struct tcctl_frag first = {
+			.stamp = s->flow.stamp,
+			.counter = hit->counter | hit->flags << 24,
+			.class = hit->class,
+		};
+
+		bpf_map_update_elem(&frags, &s->frag, &first, BPF_ANY);
+	}
+	return hit->flags & TCCTL_HIT_MATCH ? TCCTL_R_NONE : TCCTL_R_NO_MATCH;
+}
+
+/*
+ * One run of the walk that tcctl_classify() asked for. Returns as that does: TCCTL_WALK to be run once more, by the
+ * same program or one that it jumps to.
+ */
+static __always_inline int tcctl_walk(arena_t arena, struct tcctl_hit *hit)
+{
+	struct tcctl_scratch *s;
+	__u32 zero = 0, left;
+
+	s = bpf_map_lookup_elem(&scratch, &zero);
+	if (!s)
+		return TCCTL_R_NO_WALK;
+	left = s->left;
+	if (!left)
+		return TCCTL_R_NO_WALK;
+	s->left = left - 1;
+	if (left == ARENA_RUNS)
+		tcctl_walk_begin(arena, s);
+	/* what was written is now read back, not remembered */
+	asm volatile("" : "+r"(s) : : "memory");
+	if (arena_walk_run(arena, &s->key, &s->walk) && s->left)
+		return TCCTL_WALK;
+	s->left = 0;
+	return tcctl_walk_end(s, hit);
 }
 
 /* Is this the flow? Both come from the same arena's idea of what counts. */
@@ -229,7 +293,7 @@ static __always_inline void tcctl_flow_hit(const struct tcctl_flow *e, struct tc
 
 /*
  * Classify one packet by the rules of `arena`. Returns TCCTL_R_NONE and *hit, or TCCTL_R_NO_MATCH, NON_IP,
- * NO_RULES, TRUNC_L3.
+ * NO_RULES, TRUNC_L3; or TCCTL_WALK, when the rules have to be asked: by tcctl_walk(), at once.
  */
 static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tcctl_parse *p, __u32 hook,
 					  arena_t arena, struct tcctl_hit *hit)
@@ -398,29 +462,29 @@ lookup:
 	s->what = (v6 ? TCCTL_LOOKUP_V6 : 0) | (src_local ? TCCTL_LOOKUP_SRC_LOCAL : 0) |
 		  ((flags & (TCCTL_F_FRAG | TCCTL_F_LATER)) == TCCTL_F_FRAG && used & ARENA_USE_L4 ? TCCTL_LOOKUP_FIRST : 0);
 	s->place = place;
-	/* what was written is now read back, not remembered */
-	asm volatile("" : "+r"(s) : : "memory");
-	tcctl_lookup_rules(arena, s, hit);
-	place = s->place;
-	if (place < TCCTL_FLOWS) {
-		e = bpf_map_lookup_elem(&flows, &place);
-		if (e) {
-			*e = s->flow;
-			e->counter = hit->counter | hit->flags << 24;
-			e->class = (s->flow.class & 0xffff0000) | hit->class;
-		}
-	}
-	if (tcctl_unlikely(s->what & TCCTL_LOOKUP_FIRST)) {
-		struct tcctl_frag first = {
-			.stamp = s->flow.stamp,
-			.counter = hit->counter | hit->flags << 24,
-			.class = hit->class,
-		};
-
-		bpf_map_update_elem(&frags, &s->frag, &first, BPF_ANY);
-	}
+	s->left = ARENA_RUNS;
+	return TCCTL_WALK;
 found:
 	return hit->flags & TCCTL_HIT_MATCH ? TCCTL_R_NONE : TCCTL_R_NO_MATCH;
+}
+
+/* What classify and walk do with the answer: the stage's end. */
+static __always_inline int tcctl_classified(struct __sk_buff *skb, int reason, const struct tcctl_hit *hit)
+{
+	if (tcctl_unlikely(reason)) {
+		if (reason == TCCTL_WALK) {
+			tcctl_jump(skb, jt_stage, TCCTL_STAGE_WALK);
+			tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + TCCTL_STAGE_WALK);
+			reason = TCCTL_R_NO_WALK;
+		}
+		tcctl_count(skb, TCCTL_CNT_REASON + reason);
+		return tcctl_next_of(skb, TCCTL_STAGE_CLASSIFY);
+	}
+	tcctl_count_id(skb, hit->counter);
+	if (hit->flags & TCCTL_HIT_DROP)
+		return tcctl_drop(skb, TCCTL_R_RULE_DROP);
+	tcctl_set_class(skb, hit->class);
+	return tcctl_next_of(skb, TCCTL_STAGE_CLASSIFY);
 }
 
 /* The arena of a generation; NULL when there is none. */

@@ -13,6 +13,10 @@
 
 /* Lines a tree walk may read; the compiler refuses rule sets that could need more. */
 #define ARENA_STEPS 128
+/* Lines it reads in one run of a program. The verifier goes through each turn of the loop, so this is what loading
+ * costs; hardly any packet needs a second run. */
+#define ARENA_RUN 32
+#define ARENA_RUNS (ARENA_STEPS / ARENA_RUN)
 
 /*
  * The same value, but any value to the verifier: by way of spare words of the key, which in the kernel is in a map.
@@ -26,11 +30,8 @@
 		*_slot = (v);                                                  \
 		(__typeof__(v))*_slot;                                         \
 	})
-/* What was forgotten there. */
-#define ARENA_RECALL(key, spare, v) (*(volatile __u64 *)(void *)&(key)->w[ARENA_WORDS + 1 + 2 * (spare)])
 #else
 #define ARENA_FORGET(key, spare, v) (v)
-#define ARENA_RECALL(key, spare, v) (v)
 #endif
 
 /*
@@ -88,57 +89,32 @@ static __always_inline __u32 arena_pick16(const struct arena_line *line, __u64 i
 	return pair >> (half & 32);
 }
 
-/* The key word that a cut looks at. */
+/* The key word that a cut looks at: a branch for four of them, among which masks choose. */
+#define ARENA_WORD4(w0, w1, w2, w3)                                            \
+	({                                                                     \
+		__u64 _a = w[w0], _b = w[w1], _c = w[w2], _d = w[w3];          \
+		_a = ARENA_MUX(m1, _a, _b);                                    \
+		_c = ARENA_MUX(m1, _c, _d);                                    \
+		ARENA_MUX(m2, _a, _c);                                         \
+	})
+
 static __always_inline __u64 arena_cut_word(const struct arena_key *key, __u64 word)
 {
 	const volatile __u32 *w = key->w;
-	__u64 m1 = -(word & 1), m2 = -(word >> 1 & 1), a, b;
+	__u64 m1 = -(word & 1), m2 = -(word >> 1 & 1);
 
-	if (word < 4) {
-		ARENA_OPAQUE(m1);
-		ARENA_OPAQUE(m2);
-		a = w[ARENA_W_SRC];
-		b = w[ARENA_W_DST];
-		a = ARENA_MUX(m1, a, b);
-		{
-			__u64 c = w[ARENA_W_PORTS], d = w[ARENA_W_SMALL];
-
-			b = ARENA_MUX(m1, c, d);
-		}
-		return ARENA_MUX(m2, a, b);
-	}
-	if (word == ARENA_CUT_SRC1)
-		return w[ARENA_W_SRC + 1];
-	if (word == ARENA_CUT_DST1)
-		return w[ARENA_W_DST + 1];
-	if (word == ARENA_CUT_SRC2)
-		return w[ARENA_W_SRC + 2];
-	if (word == ARENA_CUT_DST2)
-		return w[ARENA_W_DST + 2];
-	if (word == ARENA_CUT_SRC3)
-		return w[ARENA_W_SRC + 3];
-	if (word == ARENA_CUT_DST3)
-		return w[ARENA_W_DST + 3];
-	if (word == ARENA_CUT_MISC)
-		return w[ARENA_W_MISC];
-	if (word == ARENA_CUT_LENGTH)
-		return w[ARENA_W_LENGTH];
-	if (word == ARENA_CUT_MARK)
-		return w[ARENA_W_MARK];
-	if (word == ARENA_CUT_MACLO)
-		return w[ARENA_W_MACLO];
-	if (word == ARENA_CUT_MACHI)
-		return w[ARENA_W_MACHI];
-	if (word == ARENA_CUT_SSETS)
-		return w[ARENA_W_SSETS];
+	ARENA_OPAQUE(m1);
+	ARENA_OPAQUE(m2);
+	if (word < 4)
+		return ARENA_WORD4(ARENA_W_SRC, ARENA_W_DST, ARENA_W_PORTS, ARENA_W_SMALL);
+	if (word < 8)
+		return ARENA_WORD4(ARENA_W_SRC + 1, ARENA_W_DST + 1, ARENA_W_SRC + 2, ARENA_W_DST + 2);
+	if (word < 12)
+		return ARENA_WORD4(ARENA_W_SRC + 3, ARENA_W_DST + 3, ARENA_W_MISC, ARENA_W_LENGTH);
+	if (word < 16)
+		return ARENA_WORD4(ARENA_W_MARK, ARENA_W_MACLO, ARENA_W_MACHI, ARENA_W_SSETS);
 	return w[ARENA_W_DSETS];
 }
-
-struct arena_result {
-	__u64 rule;    /* index, ARENA_NO_RULE: none matched */
-	__u64 counter; /* counter id */
-	__u64 class;   /* class id 15..0 | ARENA_E_* */
-};
 
 /* Field accessors of node descriptors. */
 static __always_inline __u32 arena_node_base(__u64 d)
@@ -306,8 +282,8 @@ static __always_inline void arena_key_sets(arena_t arena, const struct arena_roo
 		if (!arena_entry##family##_misses(e, key) &&                   \
 		    arena_cond_holds(arena, e->cond & 0xffffff, key)) {        \
 			best = e->rule & ARENA_NO_RULE;                        \
-			counter = e->counter & 0xfffff;                        \
-			class = e->class;                                      \
+			counter = e->counter & 0xfffff;                     \
+			class = e->class;                                   \
 			goto next_tree;                                        \
 		}                                                              \
 	} while (0)
@@ -323,22 +299,44 @@ static __always_inline int arena_cond_holds(arena_t arena, __u32 line, const str
 }
 
 /*
- * Find the first rule that matches. `root` to `end` are the trees, numbers of descriptors counted from line 0;
- * best rule first. A tree is left as soon as nothing better can be in it.
- *
- * `root` must not be a number the verifier knows something about (it is not, coming from a map), or each of its
- * values would be another state of the loop.
+ * A walk through trees, and between two runs all there is to know about it. In the kernel it is in a map, not on the
+ * stack: what is read from there is any number to the verifier, and it takes no register while it is not used.
  */
-static __always_inline void arena_lookup(arena_t arena, struct arena_key *key, __u64 root, __u64 end, __u64 v6,
-					 struct arena_result *ret)
-{
-	__u64 best = ARENA_NO_RULE, counter = 0, class = 0; /* 64 bits: see struct tcctl_hit */
-	const struct arena_nodes *nodes;
-	__u64 node = 0;
+struct arena_walk {
+	__u64 node;    /* descriptor to look at next; 0: that of the next tree */
+	__u64 root;    /* next tree, up to `end`: numbers of descriptors counted from line 0 */
+	__u64 end;
+	__u64 v6;
+	__u64 best;    /* number of the best rule so far, ARENA_NO_RULE: none matched yet */
+	__u64 counter; /* its counter id */
+	__u64 class;   /* its class id 15..0 | ARENA_E_* */
+};
 
-	(void)ARENA_FORGET(key, 5, v6);
-	for (int i = 0; i < ARENA_STEPS; i++) {
-		if (!i)
+static __always_inline void arena_walk_begin(struct arena_walk *w, __u64 root, __u64 end, __u64 v6)
+{
+	w->node = 0;
+	w->root = root;
+	w->end = end;
+	w->v6 = v6;
+	w->best = ARENA_NO_RULE;
+	w->counter = 0;
+	w->class = 0;
+}
+
+/*
+ * Go on for ARENA_RUN lines: 0 when the walk is over, 1 when it has to go on. Trees come best rule first, and one is left
+ * as soon as nothing better can be in it.
+ */
+static __always_inline int arena_walk_run(arena_t arena, const struct arena_key *key, struct arena_walk *w)
+{
+	/* best and what goes with it: not written to the map as it is found, because that makes states that the verifier
+	 * takes for different ones */
+	__u64 node = w->node, best = w->best & ARENA_NO_RULE, counter = w->counter, class = w->class, root;
+	const struct arena_nodes *nodes;
+	int more = 1;
+
+	for (int i = 0; i < ARENA_RUN; i++) {
+		if (!i && !node)
 			goto next_tree;
 		if (arena_node_kind(node) == ARENA_KIND_CUT) {
 			__u64 bits = node >> 54 & 31;
@@ -346,24 +344,24 @@ static __always_inline void arena_lookup(arena_t arena, struct arena_key *key, _
 
 			nodes = arena_line(arena, arena_node_base(node) + (index >> 3));
 			if (!nodes)
-				break;
+				goto over;
 			node = arena_pick8(nodes->d, index);
 			/* an empty one says ARENA_NO_RULE */
 			if (arena_node_rule(node) >= best)
 				goto next_tree;
 			continue;
 		}
-		if (ARENA_RECALL(key, 5, v6)) {
+		if (w->v6) {
 			const struct arena_entry6 *e = arena_line(arena, arena_node_base(node));
 
 			if (!e)
-				break;
+				goto over;
 			ARENA_TRY_ENTRY(6);
 		} else {
 			const struct arena_entry4 *e = arena_line(arena, arena_node_base(node));
 
 			if (!e)
-				break;
+				goto over;
 			ARENA_TRY_ENTRY(4);
 			e++; /* the unused half of a last line says ARENA_NO_RULE */
 			ARENA_TRY_ENTRY(4);
@@ -373,19 +371,48 @@ static __always_inline void arena_lookup(arena_t arena, struct arena_key *key, _
 		if (node >> 44 & 0x7fff)
 			continue;
 next_tree:
-		if (root >= end)
-			break;
+		root = w->root;
+		if (root >= w->end)
+			goto over;
+		w->root = root + 1;
 		nodes = arena_line(arena, root >> 3);
 		if (!nodes)
-			break;
+			goto over;
 		node = arena_pick8(nodes->d, root);
-		root = ARENA_FORGET(key, 2, root + 1);
 		if (arena_node_rule(node) >= best)
-			break;
+			goto over;
 	}
-	ret->rule = best;
-	ret->counter = counter;
-	ret->class = class;
+	w->node = node;
+	goto out;
+over:
+	more = 0;
+out:
+	w->best = best;
+	w->counter = counter;
+	w->class = class;
+	return more;
 }
+
+#ifndef __bpf__
+struct arena_result {
+	__u64 rule;    /* index, ARENA_NO_RULE: none matched */
+	__u64 counter; /* counter id */
+	__u64 class;   /* class id 15..0 | ARENA_E_* */
+};
+
+/* Find the first rule that matches in the trees `root` to `end`: all runs in a row. */
+static __always_inline void arena_lookup(arena_t arena, const struct arena_key *key, __u64 root, __u64 end, __u64 v6,
+					 struct arena_result *ret)
+{
+	struct arena_walk w;
+
+	arena_walk_begin(&w, root, end, v6);
+	for (int run = 0; run < ARENA_RUNS && arena_walk_run(arena, key, &w); run++)
+		;
+	ret->rule = w.best;
+	ret->counter = w.counter;
+	ret->class = w.class;
+}
+#endif
 
 #endif
