@@ -56,7 +56,8 @@ int observe_filters(struct nl *nl, const struct nl_filter_key *keys, size_t n, s
 
 /* --- pipelines -------------------------------------------------------------------------------------------- */
 
-static bool tables_pinned(const struct pipeline *p)
+/* 1: all there, 0: not, -errno. */
+static int tables_pinned(const struct pipeline *p)
 {
 	static const char *const names[] = { "jt_l3", "jt_l4", "jt_udp", "jt_stage" };
 
@@ -64,9 +65,40 @@ static bool tables_pinned(const struct pipeline *p)
 		_cleanup_close_ int fd = pin_get(p->globals_fd, names[i]);
 
 		if (fd < 0)
-			return false;
+			return pipeline_damaged(fd) ? 0 : fd;
 	}
-	return true;
+	return 1;
+}
+
+/* Is it as it was recorded? What cannot be read is an error: taken for a difference it would make an apply that has
+ * nothing to do load everything again. */
+static int compare(const struct state_pipeline *s, struct tcctl_diags *diags, const struct pipeline *p,
+		   struct model_pipeline *m)
+{
+	uint32_t generation = 0, entry = 0;
+	uint64_t abi;
+	int err, pinned;
+
+	m->usable = p->root_id == s->root_id;
+	/* loaded from another build: may that one's root and lasting maps stay? */
+	if (m->usable && s->elf_digest != object_builtin_digest()) {
+		err = pipeline_abi_digest(diags, &abi);
+		if (err)
+			return err;
+		m->usable = abi == s->abi_digest;
+	}
+	err = pipeline_entry(p, &entry);
+	pinned = err ? err : tables_pinned(p);
+	if (pinned >= 0)
+		err = pipeline_generation_get(p, &generation);
+	if (err || pinned < 0)
+		return err ? err : pinned;
+	/* somebody wrote to our maps, or took pins away: load again */
+	if (entry != s->entry_id || !pinned)
+		m->code_digest = 0;
+	if (generation != s->generation)
+		m->data_digest = ~m->data_digest;
+	return 0;
 }
 
 static int observe_pipeline(const struct observe_input *in, const struct state_pipeline *s, struct tcctl_diags *diags,
@@ -77,8 +109,7 @@ static int observe_pipeline(const struct observe_input *in, const struct state_p
 		.ruleset = SPEC_NONE,
 	};
 	struct pipeline p = PIPELINE_INIT;
-	uint32_t generation = 0;
-	uint64_t abi;
+	int err;
 
 	m.order = strdup(s->order);
 	m.ruleset_name = s->ruleset ? strdup(s->ruleset) : NULL;
@@ -87,17 +118,20 @@ static int observe_pipeline(const struct observe_input *in, const struct state_p
 		free(m.ruleset_name);
 		return -ENOMEM;
 	}
-	if (!pipeline_open(in->owner_fd, s->id, &p)) {
-		m.usable = p.root_id == s->root_id;
-		/* loaded from another build: may that one's root and lasting maps stay? */
-		if (m.usable && s->elf_digest != object_builtin_digest())
-			m.usable = !pipeline_abi_digest(diags, &abi) && abi == s->abi_digest;
-		/* somebody wrote to our maps, or took pins away: load again */
-		if (pipeline_entry(&p) != s->entry_id || !tables_pinned(&p))
-			m.code_digest = 0;
-		if (pipeline_generation_get(&p, &generation) || generation != s->generation)
-			m.data_digest = ~m.data_digest;
+	err = pipeline_open(in->owner_fd, s->id, &p);
+	if (!err) {
+		err = compare(s, diags, &p, &m);
 		pipeline_close(&p);
+	} else if (pipeline_damaged(err)) {
+		err = 0; /* not usable */
+	}
+	if (err) {
+		diag_errno(diag_object(diag_error(diags, NULL, "cannot read the pins of a pipeline: %s", strerror(-err)), "p%u",
+				       s->id),
+			   err);
+		free(m.order);
+		free(m.ruleset_name);
+		return err;
 	}
 	*ret = m;
 	return 0;

@@ -70,8 +70,11 @@ struct generation {
  * built-in object. */
 int pipeline_abi_digest(struct tcctl_diags *diags, uint64_t *ret);
 
-/* Open a pipeline that is there. -ENOENT, -EBADMSG: something is missing. */
+/* Open a pipeline that is there. */
 int pipeline_open(int owner_fd, unsigned int id, struct pipeline *ret);
+/* Does that error, or one of pin_get(), mean that pins are missing or not what they should be? Any other says nothing about
+ * the pipeline, only that it could not be looked at now. */
+bool pipeline_damaged(int err);
 /* Make the directory of a new one and open it; maps and root come with its first generation. */
 int pipeline_make(int owner_fd, unsigned int id, struct tcctl_diags *diags, struct pipeline *ret);
 void pipeline_close(struct pipeline *p);
@@ -94,7 +97,7 @@ void generation_pin_drop(const struct pipeline *p);
 /* The entry that runs: one slot write switches every hook. entry_fd < 0 empties the slot. */
 int pipeline_switch(const struct pipeline *p, int entry_fd);
 /* Program id in jt_root[TCCTL_ROOT_CURRENT]; 0: empty. */
-uint32_t pipeline_entry(const struct pipeline *p);
+int pipeline_entry(const struct pipeline *p, uint32_t *ret);
 
 /* ctl.generation */
 int pipeline_generation_get(const struct pipeline *p, uint32_t *ret);

@@ -179,6 +179,7 @@ int pin_lock(int bpffs_fd, const char *identity, unsigned int wait_ms, struct tc
 				diag_errno(diag_error(diags, NULL, "cannot make a directory below the bpf filesystem: %s",
 						      strerror(-err)),
 					   err);
+			pin_rmdir(bpffs_fd, PIN_TOP); /* only when it is empty: we have just made it */
 			return err;
 		}
 		if (!err && !flock(fd, LOCK_EX | LOCK_NB)) {

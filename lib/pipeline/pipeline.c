@@ -103,7 +103,9 @@ int pipeline_open(int owner_fd, unsigned int id, struct pipeline *ret)
 	}
 	if (!err) {
 		p.root_id = object_prog_id(p.root_fd);
-		if (!p.root_id || pipeline_map(&p, "jt_root") < 0 || pipeline_map(&p, "ctl") < 0 ||
+		if (!p.root_id)
+			err = errno == EINVAL ? -EBADMSG : -errno; /* not a program */
+		else if (pipeline_map(&p, "jt_root") < 0 || pipeline_map(&p, "ctl") < 0 ||
 		    pipeline_map(&p, "counters") < 0 || pipeline_map(&p, "arenas") < 0)
 			err = -EBADMSG;
 	}
@@ -113,6 +115,11 @@ int pipeline_open(int owner_fd, unsigned int id, struct pipeline *ret)
 	}
 	*ret = p;
 	return 0;
+}
+
+bool pipeline_damaged(int err)
+{
+	return err == -ENOENT || err == -EBADMSG || err == -ELOOP || err == -ENOTDIR;
 }
 
 int pipeline_remove(int owner_fd, unsigned int id)
@@ -132,11 +139,14 @@ int pipeline_switch(const struct pipeline *p, int entry_fd)
 	return bpf_map_update_elem(pipeline_map(p, "jt_root"), &slot, &entry_fd, BPF_ANY) ? -errno : 0;
 }
 
-uint32_t pipeline_entry(const struct pipeline *p)
+int pipeline_entry(const struct pipeline *p, uint32_t *ret)
 {
-	uint32_t slot = TCCTL_ROOT_CURRENT, id = 0;
+	uint32_t slot = TCCTL_ROOT_CURRENT;
 
-	return bpf_map_lookup_elem(pipeline_map(p, "jt_root"), &slot, &id) ? 0 : id;
+	if (!bpf_map_lookup_elem(pipeline_map(p, "jt_root"), &slot, ret))
+		return 0;
+	*ret = 0;
+	return errno == ENOENT ? 0 : -errno;
 }
 
 int pipeline_generation_get(const struct pipeline *p, uint32_t *ret)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "diag.h"
 #include "observe.h"
 #include "pin.h"
 #include "pipeline.h"
@@ -44,19 +45,23 @@ static int merge_pipeline(int owner_fd, struct state_pipeline *now, struct state
 			  struct state_pipeline *ret)
 {
 	struct pipeline p = PIPELINE_INIT;
-	uint32_t generation = now->generation;
+	uint32_t generation = now->generation, entry = 0;
 	bool code = false, data = false;
 	int err;
 
 	err = pipeline_open(owner_fd, now->id, &p);
 	if (!err) {
-		code = next->entry_id != now->entry_id && pipeline_entry(&p) == next->entry_id;
-		data = next->generation != now->generation && !pipeline_generation_get(&p, &generation) &&
-		       generation == next->generation;
+		err = pipeline_entry(&p, &entry);
+		if (!err)
+			err = pipeline_generation_get(&p, &generation);
+		code = next->entry_id != now->entry_id && entry == next->entry_id;
+		data = next->generation != now->generation && generation == next->generation;
 		if (next->odd != now->odd || !next->ruleset) /* rules that changed with the programs */
 			data = code;
 		pipeline_close(&p);
 	}
+	if (err && !pipeline_damaged(err))
+		return err;
 	err = state_pipeline_copy(data ? next : now, ret);
 	if (!err && code != data) {
 		struct state_pipeline copy = {};
@@ -74,14 +79,16 @@ static int merge_pipeline(int owner_fd, struct state_pipeline *now, struct state
 	return err;
 }
 
-static bool pipeline_there(int owner_fd, uint32_t id)
+/* 1 yes, 0 no, -errno. */
+static int pipeline_there(int owner_fd, uint32_t id)
 {
 	struct pipeline p = PIPELINE_INIT;
+	int err = pipeline_open(owner_fd, id, &p);
 
-	if (pipeline_open(owner_fd, id, &p))
-		return false;
+	if (err)
+		return pipeline_damaged(err) ? 0 : err;
 	pipeline_close(&p);
-	return true;
+	return 1;
 }
 
 static int merge_pipelines(int owner_fd, struct state_record *r, struct state *s)
@@ -91,11 +98,13 @@ static int merge_pipelines(int owner_fd, struct state_record *r, struct state *s
 		return -ENOMEM;
 	for (size_t i = 0; i < r->now.n_pipelines; i++) {
 		struct state_pipeline *now = &r->now.pipelines[i], *next = state_pipeline_find(&r->next, now->id);
-		int err;
+		int err = next ? 1 : pipeline_there(owner_fd, now->id);
 
 		/* one that was to go: gone, or still whole */
-		if (!next && !pipeline_there(owner_fd, now->id))
+		if (!err)
 			continue;
+		if (err < 0)
+			return err;
 		err = next ? merge_pipeline(owner_fd, now, next, &s->pipelines[s->n_pipelines]) :
 			     state_pipeline_copy(now, &s->pipelines[s->n_pipelines]);
 		if (err)
@@ -104,10 +113,12 @@ static int merge_pipelines(int owner_fd, struct state_record *r, struct state *s
 	}
 	for (size_t i = 0; i < r->next.n_pipelines; i++) {
 		struct state_pipeline *next = &r->next.pipelines[i];
-		int err;
+		int err = state_pipeline_find(&r->now, next->id) ? 0 : pipeline_there(owner_fd, next->id);
 
-		if (state_pipeline_find(&r->now, next->id) || !pipeline_there(owner_fd, next->id))
+		if (!err)
 			continue;
+		if (err < 0)
+			return err;
 		err = state_pipeline_copy(next, &s->pipelines[s->n_pipelines]);
 		if (err)
 			return err;
@@ -211,6 +222,7 @@ static int merge_clsacts(const struct state_record *r, struct state *s)
 int recover_state(const char *owner, int owner_fd, struct nl *nl, struct state_record *record,
 		  struct tcctl_diags *diags, struct state *ret)
 {
+	const size_t errors = diags->n_errors;
 	struct state s = {};
 	int err;
 
@@ -231,6 +243,10 @@ int recover_state(const char *owner, int owner_fd, struct nl *nl, struct state_r
 		*ret = s;
 	} else {
 		state_done(&s);
+		if (diags->n_errors == errors)
+			diag_errno(diag_error(diags, NULL, "cannot tell how far the interrupted change of '%s' came: %s", owner,
+					      strerror(-err)),
+				   err);
 	}
 	state_record_done(record);
 	return err;
@@ -240,11 +256,16 @@ int recover_state(const char *owner, int owner_fd, struct nl *nl, struct state_r
 static int settle(int owner_fd, unsigned int id, const struct state_pipeline *now, const struct state_pipeline *next)
 {
 	struct pipeline p = PIPELINE_INIT;
-	int err = 0;
+	uint32_t entry = 0;
+	int err;
 
-	if (pipeline_open(owner_fd, id, &p))
-		return 0; /* damaged: the plan replaces it */
-	if (next && (!now || next->entry_id != now->entry_id) && pipeline_entry(&p) == next->entry_id) {
+	err = pipeline_open(owner_fd, id, &p);
+	if (err)
+		return pipeline_damaged(err) ? 0 : err; /* the plan replaces a damaged one */
+	err = pipeline_entry(&p, &entry);
+	if (err) {
+		/* nothing is known: nothing is touched */
+	} else if (next && (!now || next->entry_id != now->entry_id) && entry == next->entry_id) {
 		pipeline_wait();
 		err = generation_pin_commit(&p);
 	} else {

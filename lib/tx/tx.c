@@ -138,7 +138,7 @@ int tx_settle(struct tx *tx)
 	if (!e && !err)
 		e = store(tx);
 	if (e || err)
-		diag_hint(diag_add(s->diags, DIAG_NOTE, NULL, "what was asked for is in force, but not all could be stored"),
+		diag_hint(diag_warning(s->diags, NULL, "what was asked for is in force, but not all could be stored"),
 			  "run the same command again");
 	return e ? e : err;
 }

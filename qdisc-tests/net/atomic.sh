@@ -20,7 +20,7 @@ interfaces:'
 printf '%s\n  eth0: { rules: one }\n' "$classes" >old.yaml
 printf '%s\n  eth0: { rules: two, ingress: { mode: observe } }\n  eth1: { rules: one }\n' "$classes" >new.yaml
 
-CALLS=bpf,sendto,renameat,mkdirat
+CALLS=bpf,sendto,renameat,mkdirat,fchmodat
 filters() { for d in eth0 eth1; do for b in ingress egress; do tc filter show dev $d $b 2>/dev/null; done; tc qdisc show dev $d clsact; done; }
 pins() { find /sys/fs/bpf/tcctl -printf '%P %y\n' 2>/dev/null | sort; }
 # What a packet runs: the entry of each pipeline, its data generation.

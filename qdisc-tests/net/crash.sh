@@ -27,7 +27,7 @@ interfaces:'
 printf '%s\n  c0: { rules: one }\n  l0: { rules: one, side: lan, egress: { mode: observe } }\n' "$classes" >old.yaml
 printf '%s\n  c0: { rules: two, ingress: { mode: observe } }\n  l1: { rules: one, side: lan }\n' "$classes" >new.yaml
 
-CALLS=bpf,sendto,sendmsg,renameat,unlinkat,mkdirat,membarrier
+CALLS=bpf,sendto,sendmsg,renameat,unlinkat,mkdirat,fchmodat,membarrier
 pins() { find /sys/fs/bpf/tcctl -type f | sed -E 's/.*default//' | grep -v '^/p[0-9]*/c[0-9]*$' | sed -E 's,^/p[0-9]+,/pN,' | sort | uniq -c; }
 hooks() { local d; for d in c0 l0 l1; do in_ns client tc filter show dev $d ingress 2>/dev/null | grep -c tcctl:; in_ns client tc filter show dev $d egress 2>/dev/null | grep -c tcctl:; in_ns client tc qdisc show dev $d clsact; done; }
 apply() { "$TCCTL" apply -q --netns client "$1"; }
