@@ -33,6 +33,13 @@ for dst in 10.0.1.2 fd00:1::2; do
 		"$?:$(field '[.sent,.replies,.duplicates,.reply_dscp."8"]|tostring' <"$T/sent")" "0:[50,50,0,50]"
 done
 
+# Segmentation of UDP: one piece for the kernel, exact datagrams for the receiver.
+receiver_start r server -P 5000 -n 200 -e -t 10
+in_ns client "$PKT" send -d 10.0.1.2 -P 5000 -n 200 -l 1000 -g 16 -R >"$T/sent"
+check_eq "udp in pieces of 16: all come back unchanged" "$?:$(field '[.sent,.replies,.changed]|tostring' <"$T/sent")" "0:[200,200,0]"
+receiver_wait r >"$T/got"
+check_eq "udp in pieces of 16: received one by one" "$(field '[.received,.duplicates,.bytes]|tostring' <"$T/got")" "[200,0,200000]"
+
 # Losses are seen.
 receiver_start r server -P 5000 -n 10 -t 1
 in_ns client "$PKT" send -d 10.0.1.2 -P 5000 -n 9 >/dev/null

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -50,6 +51,7 @@ struct options {
 	int64_t mark, priority; /* -1: leave alone */
 	double timeout; /* seconds */
 	double pps;	/* 0: as fast as it goes */
+	unsigned int burst; /* send udp: datagrams in one call, cut by UDP_SEGMENT */
 	bool echo, no_reply, reply;
 };
 
@@ -272,7 +274,9 @@ static void ask_dscp(int fd, int family)
 
 /* --- send ------------------------------------------------------------------------------------------------ */
 
-static void take_replies(int fd, struct tally *t, double deadline, uint64_t want)
+/* Replies are what was sent: sequence number, then the pattern of fill(). Others are counted in *changed. */
+static void take_replies(int fd, struct tally *t, double deadline, uint64_t want, const uint8_t *pattern, size_t len,
+			 uint64_t *changed)
 {
 	static uint8_t buf[65536];
 	struct sockaddr_storage from;
@@ -297,6 +301,8 @@ static void take_replies(int fd, struct tally *t, double deadline, uint64_t want
 			t->duplicates++;
 			continue;
 		}
+		if ((size_t)n != len || memcmp(buf + sizeof(seq), pattern + sizeof(seq), len - sizeof(seq)))
+			(*changed)++;
 		t->packets++;
 		t->bytes += (uint64_t)n;
 		t->dscp[dscp]++;
@@ -308,10 +314,11 @@ static int send_udp(const struct options *o)
 	static uint8_t buf[65536];
 	struct sockaddr_storage dst;
 	struct tally replies = { 0 };
-	uint64_t sent = 0, errors = 0, blocked = 0;
+	uint64_t sent = 0, errors = 0, blocked = 0, changed = 0, seq;
 	int fds[64], last_errno = 0;
-	size_t n_ports = o->n_ports ? o->n_ports : 1;
+	size_t n_ports = o->n_ports ? o->n_ports : 1, len = o->len < sizeof(seq) ? sizeof(seq) : o->len;
 	double start = now(), deadline = start + o->timeout;
+	unsigned int n;
 	socklen_t dst_len;
 
 	for (size_t p = 0; p < n_ports; p++) {
@@ -321,16 +328,22 @@ static int send_udp(const struct options *o)
 		ask_dscp(fds[p], dst.ss_family);
 		if (connect(fds[p], (struct sockaddr *)&dst, dst_len))
 			return die(o->dst);
+		n = (unsigned int)len;
+		if (o->burst > 1 && setsockopt(fds[p], SOL_UDP, UDP_SEGMENT, &n, sizeof(n)))
+			return die("UDP_SEGMENT");
 	}
-	fill(buf, sizeof(buf), 0);
-	for (uint64_t i = 0; i < o->count && !stop && now() < deadline; i++) {
-		uint64_t seq = htobe64(i);
+	for (unsigned int k = 0; k < o->burst; k++)
+		fill(buf + k * len, len, 0);
+	for (uint64_t i = 0; i < o->count && !stop && now() < deadline; i += n) {
 		int fd = fds[i % n_ports];
-		size_t len = o->len < sizeof(seq) ? sizeof(seq) : o->len;
 
-		memcpy(buf, &seq, sizeof(seq));
+		n = o->count - i < o->burst ? (unsigned int)(o->count - i) : o->burst;
+		for (unsigned int k = 0; k < n; k++) {
+			seq = htobe64(i + k);
+			memcpy(buf + k * len, &seq, sizeof(seq));
+		}
 		pace(o, start, i);
-		while (send(fd, buf, len, MSG_DONTWAIT) < 0) {
+		while (send(fd, buf, n * len, MSG_DONTWAIT) < 0) {
 			if (errno == ECONNREFUSED)
 				continue; /* news about an earlier datagram; this one was not sent yet */
 			if (errno == EAGAIN || errno == ENOBUFS) {
@@ -339,29 +352,30 @@ static int send_udp(const struct options *o)
 					continue;
 			}
 			last_errno = errno;
-			errors++;
+			errors += n;
 			goto next;
 		}
-		sent++;
+		sent += n;
 		if (o->reply)
-			take_replies(fd, &replies, 0, o->count);
+			take_replies(fd, &replies, 0, o->count, buf, len, &changed);
 next:;
 	}
 	if (o->reply)
 		while (replies.packets < sent && !stop && now() < deadline)
 			for (size_t p = 0; p < n_ports; p++)
-				take_replies(fds[p], &replies, n_ports == 1 ? deadline : now() + 0.02, sent);
+				take_replies(fds[p], &replies, n_ports == 1 ? deadline : now() + 0.02, sent, buf, len,
+					     &changed);
 	printf("{\"sent\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"seconds\":%.3f", sent,
-	       sent * (o->len < 8 ? 8 : o->len), errors, now() - start);
+	       sent * len, errors, now() - start);
 	if (o->reply) {
-		printf(",\"replies\":%" PRIu64 ",", replies.packets);
+		printf(",\"replies\":%" PRIu64 ",\"changed\":%" PRIu64 ",", replies.packets, changed);
 		print_dscp("reply_dscp", &replies);
 	}
 	printf("}\n");
 	free(replies.seen);
 	if (errors)
 		fprintf(stderr, "pkt: %" PRIu64 " not sent, last: %s\n", errors, strerror(last_errno));
-	return sent == o->count && (!o->reply || replies.packets == sent) ? 0 : 1;
+	return sent == o->count && (!o->reply || (replies.packets == sent && !changed)) ? 0 : 1;
 }
 
 static int send_tcp(const struct options *o)
@@ -788,7 +802,8 @@ static void usage(FILE *f)
 	      "  -i DEVICE         bind to a device\n"
 	      "  -r PPS            packets a second (send: as fast as it goes)\n"
 	      "  -t SECONDS        deadline (10); reached, the exit status is 1 unless nothing more was asked for\n"
-	      "  -e                recv udp: send every datagram back;  -R  send udp: wait for them and count\n"
+	      "  -e                recv udp: send every datagram back;  -R  send udp: wait for them, count and compare\n"
+	      "  -g N              send udp: hand the kernel N datagrams in one piece (UDP_SEGMENT), N * BYTES < 64 kB\n"
 	      "\n"
 	      "Exit status: 0 all that was asked for happened, 1 not, 2 usage.\n"
 	      "\n"
@@ -832,7 +847,7 @@ int main(int argc, char **argv)
 					       { "hex", required_argument, NULL, 'X' },
 					       { "pcap", required_argument, NULL, 'C' },
 					       { 0 } };
-	struct options o = { .count = 1, .len = 64, .dscp = -1, .mark = -1, .priority = -1, .timeout = 10 };
+	struct options o = { .count = 1, .len = 64, .dscp = -1, .mark = -1, .priority = -1, .timeout = 10, .burst = 1 };
 	struct sigaction sa = { .sa_handler = on_signal };
 	const char *cmd = argc > 1 ? argv[1] : "";
 	bool receiving = !strcmp(cmd, "recv") || !strcmp(cmd, "sniff");
@@ -849,7 +864,7 @@ int main(int argc, char **argv)
 		o.count = UINT64_MAX;
 	argc--;
 	argv++;
-	while ((c = getopt_long(argc, argv, "p:d:s:P:S:n:l:q:m:k:i:r:t:eRh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "p:d:s:P:S:n:l:q:m:k:i:r:t:g:eRh", longs, NULL)) != -1) {
 		switch (c) {
 		case 'p':
 			for (o.proto = 0; o.proto < P_MAX && strcmp(optarg, proto_names[o.proto]); o.proto++)
@@ -892,6 +907,11 @@ int main(int argc, char **argv)
 		case 'i': o.device = optarg; break;
 		case 'r': o.pps = strtod(optarg, &end); break;
 		case 't': o.timeout = strtod(optarg, &end); break;
+		case 'g':
+			o.burst = (unsigned int)strtoul(optarg, &end, 10);
+			if (*end || !o.burst || o.burst > 64)
+				return bad("g", optarg);
+			break;
 		case 'e': o.echo = true; break;
 		case 'R': o.reply = true; break;
 		case 'X': o.hex = optarg; break;
@@ -900,6 +920,8 @@ int main(int argc, char **argv)
 		default: return 2;
 		}
 	}
+	if (o.burst * (o.len < 8 ? 8 : o.len) > 65000)
+		return bad("g", "N * BYTES above 65000");
 	if (!strcmp(cmd, "raw"))
 		return cmd_raw(&o, argv[optind]);
 	if (!strcmp(cmd, "sniff"))
