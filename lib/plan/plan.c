@@ -506,7 +506,7 @@ int plan_make(const char *owner, const struct model *want, const struct model *h
 		step(&p, TCCTL_STEP_CLEANUP, NULL, -1, 0, "finish or undo what an interrupted run left");
 	for (size_t i = 0; i < have->n_orphans; i++)
 		step(&p, TCCTL_STEP_CLEANUP, NULL, -1, have->orphans[i],
-		     "remove pins of pipeline p%u, left over from an interrupted run", have->orphans[i]);
+		     "remove pins of pipeline p%u, left over", have->orphans[i]);
 	err = p.err ? p.err : pair_hooks(&p);
 	if (!err)
 		err = plan_pipelines(&p);

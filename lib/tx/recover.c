@@ -293,12 +293,12 @@ int recover_pins(int owner_fd, const struct state_record *record)
 			err = pin_remove(owner_fd, names[i]);
 			continue;
 		}
-		if (sscanf(names[i], "p%u%c", &id, &end) != 1)
+		/* Without a record (somebody removed it) filters may run any of them: they go when the hooks have been moved,
+		 * as orphans of the plan. */
+		if (sscanf(names[i], "p%u%c", &id, &end) != 1 || !record)
 			continue;
-		if (record) {
-			now = state_pipeline_find(&record->now, id);
-			next = record->has_next ? state_pipeline_find(&record->next, id) : NULL;
-		}
+		now = state_pipeline_find(&record->now, id);
+		next = record->has_next ? state_pipeline_find(&record->next, id) : NULL;
 		/* one that no record knows cannot be attached: the record is written before the first filter is */
 		err = now || next ? settle(owner_fd, id, now, next) : pin_tree_remove(owner_fd, names[i]);
 	}

@@ -16,7 +16,7 @@ int recover_state(const char *owner, int owner_fd, struct nl *nl, struct state_r
 /*
  * For writers, with the lock held, before recover_state(): make the pins agree with the record. The tables of a
  * generation that runs get their place, those of one that does not go, and so do half-written pins and pipelines
- * that the record does not know. record NULL: there is no state.
+ * that the record does not know. record NULL: there is no state, and pipelines stay: filters may run them.
  */
 int recover_pins(int owner_fd, const struct state_record *record);
 
