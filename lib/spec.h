@@ -127,10 +127,9 @@ struct spec_class {
 	bool is_classid;   /* priority was given as `classid` */
 	uint16_t queue;	   /* as configured, from 0 */
 	uint16_t tc_index;
-	int tunnel; /* index into spec.tunnels, with TCCTL_C_TUNNEL; else SPEC_NONE */
+	int tunnel; /* index into spec.tunnels; with TCCTL_C_TUNNEL SPEC_NONE is `keep`: into no tunnel */
 };
 
-/* Addresses of a tunnel's ends: one, several, prefixes, or sets. Nothing: any (decapsulation only). */
 enum spec_tunnel_mode { SPEC_TUNNEL_DIRECT, SPEC_TUNNEL_METADATA, SPEC_TUNNEL_MODE_MAX };
 enum spec_df { SPEC_DF_SET, SPEC_DF_CLEAR, SPEC_DF_INHERIT, SPEC_DF_MAX };
 enum spec_pdu { SPEC_PDU_NONE, SPEC_PDU_DOWNLINK, SPEC_PDU_UPLINK, SPEC_PDU_MAX }; /* TS 38.415 PDU type 0, 1 */
@@ -141,13 +140,13 @@ enum spec_pdu { SPEC_PDU_NONE, SPEC_PDU_DOWNLINK, SPEC_PDU_UPLINK, SPEC_PDU_MAX 
 struct spec_tag {
 	uint16_t id;	/* 0..4094 */
 	uint16_t proto; /* EtherType: 0x8100, 0x88a8 */
-	int pcp;	/* 0..7, -1: from the inner DSCP's class selector */
+	int pcp;	/* 0..7, -1: upper three bits of the packet's DSCP */
 };
 
 struct spec_station {
 	struct loc loc;
 	uint8_t mac[6];
-	uint16_t vlan; /* 0: none */
+	uint16_t vlan;		   /* of the frame's outermost tag; 0: none */
 	struct spec_prefix remote; /* a host */
 	uint32_t id;		   /* 0: the tunnel's */
 };
@@ -162,30 +161,32 @@ struct spec_tunnel {
 	struct loc loc;
 	uint8_t type;  /* enum tcctl_tunnel_type of tcctl/tunnel.h; for SPEC_TUNNEL_METADATA the external device's kind */
 	enum spec_tunnel_mode mode;
-	uint32_t flags; /* TCCTL_TF_* */
-	uint8_t family; /* of the outer header: 4, 6; 0: VLAN, metadata */
+	uint32_t flags; /* TCCTL_TF_*, without those that tunnel_row_build() adds: _DF, _DF_INHERIT, _ENTROPY, _QFI, _QFI_IN */
+	uint8_t family; /* of the outer header: 4, 6; 0: VLAN, or neither local nor remote (decapsulation only, both families) */
 	bool has_local;
 	struct spec_prefix local;   /* a host; without it decapsulation only, to any of this host's addresses */
-	struct spec_prefix *remotes; /* one host: encapsulation's remote too. Sets are resolved. Empty: any */
+	/* Sorted. One host: encapsulation's remote too. Sets are resolved, addresses of the other family in them left out.
+	 * Empty: any. */
+	struct spec_prefix *remotes;
 	size_t n_remotes;
-	bool has_id; /* VNI, key, TEID given */
-	uint32_t id, id_out;
-	uint16_t port;	/* UDP destination port */
-	uint16_t sport_min, sport_max;
+	bool has_id; /* VNI, key, TEID, labels given */
+	uint32_t id, id_out; /* as expected on arrival, as sent; MPLS: the top label */
+	uint16_t port;	/* UDP destination port; 0: not UDP, or metadata */
+	uint16_t sport_min, sport_max; /* 0 with port 0 */
 	uint8_t ttl;  /* without TCCTL_TF_TTL_INHERIT; 1..255 */
 	uint8_t dscp; /* without TCCTL_TF_DSCP_INHERIT */
 	enum spec_df df;
 	uint16_t mtu;  /* of inner packets; 0: from the device that leads to the remote */
-	char *device;  /* NULL: deviceless */
+	char *device;  /* NULL: deviceless; never NULL for metadata */
 	char *underlay; /* device that outer packets must leave through; NULL: by route */
 	uint32_t mark;	/* of the route look-up */
 	/* Ethernet inside: the forwarding table */
-	struct spec_station *stations;
+	struct spec_station *stations; /* by MAC address and VLAN */
 	size_t n_stations;
-	struct spec_prefix *flood; /* hosts */
+	struct spec_prefix *flood; /* hosts, as written */
 	size_t n_flood;
 	uint32_t ageing; /* seconds */
-	/* MPLS: labels, the top one first; id is the top one expected on arrival */
+	/* MPLS: labels to send, the top one first; `id` is the top one expected on arrival */
 	uint32_t labels[SPEC_LABELS_MAX];
 	size_t n_labels;
 	/* VLAN: one or two tags, the outer one first */
@@ -245,7 +246,9 @@ struct spec_hook {
 	int encap;	     /* index into spec.tunnels: where everything goes that no class or route sends elsewhere; SPEC_NONE */
 	struct spec_route *routes;
 	size_t n_routes;
-	bool class_tunnels; /* classes with `tunnel:` encapsulate here: the direction that `side` makes the way out */
+	/* A class of the rules here has `tunnel:`, and `side` makes this direction the way out. Not part of
+	 * spec_hook_equal(), for it follows from the rest. */
+	bool class_tunnels;
 };
 
 struct spec_interface {
@@ -300,6 +303,9 @@ int spec_emit(const struct spec *spec, char **ret_text, size_t *ret_len);
 /* The same configuration? Places, file names of sets and `used` do not count. */
 bool spec_equal(const struct spec *a, const struct spec *b);
 bool spec_hook_equal(const struct spec_hook *a, const struct spec_hook *b);
+
+/* Can packets be put into the tunnel? NULL, or why not: "it has no `local`". */
+const char *spec_tunnel_cannot_send(const struct spec_tunnel *t);
 
 /*
  * Add warnings about what is allowed and yet hardly meant: tags that the kernel would lose, definitions

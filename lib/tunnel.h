@@ -32,4 +32,7 @@ unsigned int tunnel_overhead(const struct spec_tunnel *t);
 /* Is the kind of encapsulation in UDP? */
 bool tunnel_is_udp(uint8_t type);
 
+/* Keys of `decaps` without the remote: two for a tunnel of both families. Returns how many. */
+unsigned int tunnel_decap_keys(const struct spec_tunnel *t, struct tcctl_decap_key ret[2]);
+
 #endif

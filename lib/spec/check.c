@@ -186,11 +186,13 @@ static void warn_interfaces(struct check *k)
 
 		for (int d = 0; d < SPEC_DIR_MAX; d++)
 			does_something |= in->hook[d].enabled &&
-					  (in->hook[d].ruleset != SPEC_NONE || in->hook[d].n_runs);
+					  (in->hook[d].ruleset != SPEC_NONE || in->hook[d].n_runs ||
+					   in->hook[d].n_decaps || in->hook[d].encap != SPEC_NONE ||
+					   in->hook[d].n_routes);
 		if (!does_something)
 			diag_warning(
 				k->diags, &in->loc,
-				"interface \"%s\" has neither rules nor programs: its packets are only counted",
+				"interface \"%s\" has neither rules nor programs nor tunnels: its packets are only counted",
 				in->key);
 		if (is_veth(in))
 			warn_veth(k, in);
@@ -257,6 +259,7 @@ int spec_check(const struct spec *spec, struct tcctl_diags *diags)
 			   .ruleset_used = ruleset_used,
 			   .program_used = program_used };
 	size_t first = diags->n;
+	int err;
 
 	if (!class_named || !class_at || !ruleset_used || !program_used)
 		return -ENOMEM;
@@ -266,6 +269,7 @@ int spec_check(const struct spec *spec, struct tcctl_diags *diags)
 	warn_interfaces(&k);
 	warn_drop_all(&k);
 	warn_objects(&k);
+	err = spec_check_tunnels(spec, diags);
 	diags_sort(diags, first);
-	return 0;
+	return err;
 }

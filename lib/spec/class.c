@@ -108,6 +108,16 @@ static void parse_tc_index(struct spec_ctx *c, const struct yaml_node *v, void *
 	class->flags |= key->arg;
 }
 
+static void parse_tunnel(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+{
+	struct spec_class *class = dst;
+	bool ok;
+
+	class->tunnel = spec_refer_sender(c, v, key->name, &ok);
+	if (ok)
+		class->flags |= key->arg;
+}
+
 enum { KEY_DSCP, KEY_DSCP_IF_UNSET, KEY_MARK, KEY_PRIORITY, KEY_CLASSID };
 static const struct spec_key class_keys[] = {
 	[KEY_DSCP] = { .name = "dscp", .parse = parse_dscp, .arg = TCCTL_C_DSCP },
@@ -117,6 +127,7 @@ static const struct spec_key class_keys[] = {
 	[KEY_CLASSID] = { .name = "classid", .parse = parse_classid, .arg = TCCTL_C_PRIORITY },
 	{ .name = "queue", .parse = parse_queue, .arg = TCCTL_C_QUEUE },
 	{ .name = "tc-index", .parse = parse_tc_index, .arg = TCCTL_C_TC_INDEX },
+	{ .name = "tunnel", .parse = parse_tunnel, .arg = TCCTL_C_TUNNEL },
 	{ .name = "police", .later = "a rate limit that drops or remarks" },
 	{ .name = "shape", .later = "a rate limit that delays" },
 };
@@ -128,7 +139,7 @@ static struct spec_class *class_add(struct spec_ctx *c, const char *name)
 	if (!spec_grow(c, &c->spec->classes, c->spec->n_classes, sizeof(*class)))
 		return NULL;
 	class = &c->spec->classes[c->spec->n_classes];
-	*class = (struct spec_class){ .name = spec_strdup(c, name) };
+	*class = (struct spec_class){ .name = spec_strdup(c, name), .tunnel = SPEC_NONE };
 	c->spec->n_classes++;
 	return class->name ? class : NULL;
 }

@@ -63,15 +63,68 @@ static bool same_ruleset(const struct spec_ruleset *a, const struct spec_ruleset
 
 static bool same_class(const struct spec_class *a, const struct spec_class *b)
 {
-	return same_text(a->name, b->name) && a->flags == b->flags && a->dscp == b->dscp &&
+	return same_text(a->name, b->name) && a->flags == b->flags && a->tunnel == b->tunnel && a->dscp == b->dscp &&
 	       a->mark == b->mark && a->mark_mask == b->mark_mask && a->priority == b->priority &&
 	       a->is_classid == b->is_classid && a->queue == b->queue && a->tc_index == b->tc_index;
+}
+
+static bool same_prefix(const struct spec_prefix *a, const struct spec_prefix *b)
+{
+	return !spec_prefix_compare(a, b);
+}
+
+static bool same_stations(const struct spec_tunnel *a, const struct spec_tunnel *b)
+{
+	if (a->n_stations != b->n_stations)
+		return false;
+	for (size_t i = 0; i < a->n_stations; i++) {
+		const struct spec_station *x = &a->stations[i], *y = &b->stations[i];
+
+		if (memcmp(x->mac, y->mac, sizeof(x->mac)) || x->vlan != y->vlan || x->id != y->id ||
+		    !same_prefix(&x->remote, &y->remote))
+			return false;
+	}
+	return true;
+}
+
+static bool same_tunnel(const struct spec_tunnel *a, const struct spec_tunnel *b)
+{
+	for (size_t i = 0; i < a->n_tags && i < b->n_tags; i++)
+		if (a->tags[i].id != b->tags[i].id || a->tags[i].proto != b->tags[i].proto ||
+		    a->tags[i].pcp != b->tags[i].pcp)
+			return false;
+	return same_text(a->name, b->name) && a->type == b->type && a->mode == b->mode && a->flags == b->flags &&
+	       a->family == b->family && a->has_local == b->has_local && same_prefix(&a->local, &b->local) &&
+	       same_items(a->remotes, a->n_remotes, b->remotes, b->n_remotes, sizeof(*a->remotes)) &&
+	       a->has_id == b->has_id && a->id == b->id && a->id_out == b->id_out && a->port == b->port &&
+	       a->sport_min == b->sport_min && a->sport_max == b->sport_max && a->ttl == b->ttl &&
+	       a->dscp == b->dscp && a->df == b->df && a->mtu == b->mtu && same_text(a->device, b->device) &&
+	       same_text(a->underlay, b->underlay) && a->mark == b->mark && same_stations(a, b) &&
+	       same_items(a->flood, a->n_flood, b->flood, b->n_flood, sizeof(*a->flood)) && a->ageing == b->ageing &&
+	       same_items(a->labels, a->n_labels, b->labels, b->n_labels, sizeof(*a->labels)) &&
+	       a->n_tags == b->n_tags && same_items(a->options, a->options_len, b->options, b->options_len, 1) &&
+	       a->pdu == b->pdu && a->qfi == b->qfi &&
+	       same_items(a->qfis, a->n_qfis, b->qfis, b->n_qfis, sizeof(*a->qfis));
+}
+
+static bool same_routes(const struct spec_hook *a, const struct spec_hook *b)
+{
+	if (a->n_routes != b->n_routes)
+		return false;
+	for (size_t i = 0; i < a->n_routes; i++)
+		if (a->routes[i].tunnel != b->routes[i].tunnel ||
+		    !same_items(a->routes[i].prefixes, a->routes[i].n_prefixes, b->routes[i].prefixes,
+				b->routes[i].n_prefixes, sizeof(*a->routes[i].prefixes)))
+			return false;
+	return true;
 }
 
 bool spec_hook_equal(const struct spec_hook *a, const struct spec_hook *b)
 {
 	if (a->enabled != b->enabled || a->ruleset != b->ruleset || a->mode != b->mode ||
-	    a->verdict != b->verdict || a->n_runs != b->n_runs)
+	    a->verdict != b->verdict || a->n_runs != b->n_runs || a->encap != b->encap ||
+	    a->refuse_unknown != b->refuse_unknown ||
+	    !same_items(a->decaps, a->n_decaps, b->decaps, b->n_decaps, sizeof(*a->decaps)) || !same_routes(a, b))
 		return false;
 	for (size_t i = 0; i < a->n_runs; i++)
 		if (a->runs[i].program != b->runs[i].program || a->runs[i].at != b->runs[i].at ||
@@ -94,7 +147,7 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 {
 	if (!same_text(a->name, b->name) || a->n_sets != b->n_sets || a->n_classes != b->n_classes ||
 	    a->n_rulesets != b->n_rulesets || a->n_programs != b->n_programs ||
-	    a->n_interfaces != b->n_interfaces)
+	    a->n_tunnels != b->n_tunnels || a->n_interfaces != b->n_interfaces)
 		return false;
 	for (size_t i = 0; i < a->n_sets; i++)
 		if (!same_text(a->sets[i].name, b->sets[i].name) ||
@@ -103,6 +156,9 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 			return false;
 	for (size_t i = 0; i < a->n_classes; i++)
 		if (!same_class(&a->classes[i], &b->classes[i]))
+			return false;
+	for (size_t i = 0; i < a->n_tunnels; i++)
+		if (!same_tunnel(&a->tunnels[i], &b->tunnels[i]))
 			return false;
 	for (size_t i = 0; i < a->n_programs; i++)
 		if (!same_text(a->programs[i].name, b->programs[i].name) ||

@@ -21,7 +21,7 @@ struct spec_ctx {
 	struct tcctl_diags *diags;
 	const char *base; /* --base, or NULL */
 	const char *file; /* of the tree being read; in spec->files */
-	struct names sets, classes, rulesets, programs, interfaces; /* name → index in spec */
+	struct names sets, tunnels, classes, rulesets, programs, interfaces; /* name → index in spec */
 	size_t prefixes; /* handled for keys with exceptions: see SPEC_PREFIXES_MAX */
 	bool oom;	 /* remembered, so that typed parsers need no return value for it */
 };
@@ -150,6 +150,7 @@ bool spec_addrs_subtract(struct spec_ctx *c, const struct yaml_node *v, struct s
 /* --- sections ---------------------------------------------------------------------------------------- */
 
 void spec_parse_sets(struct spec_ctx *c, const struct yaml_node *map);
+void spec_parse_tunnels(struct spec_ctx *c, const struct yaml_node *map);
 void spec_parse_classes(struct spec_ctx *c, const struct yaml_node *map);
 void spec_parse_programs(struct spec_ctx *c, const struct yaml_node *map);
 void spec_parse_rulesets(struct spec_ctx *c, const struct yaml_node *map);
@@ -160,6 +161,36 @@ void spec_parse_runs(struct spec_ctx *c, const struct yaml_node *list, struct sp
 /* The built-in classes. */
 void spec_add_classes(struct spec_ctx *c);
 
+/* A reference to a tunnel that packets are put into; SPEC_NONE for `keep` and for what is none (reported, then
+ * *ret_ok is false). */
+int spec_refer_sender(struct spec_ctx *c, const struct yaml_node *v, const char *key, bool *ret_ok);
+/* `decap`: what is taken out of tunnels in one direction. */
+struct spec_decap {
+	const struct yaml_node *node; /* NULL: not given */
+	int *tunnels;
+	size_t n;
+	bool refuse_unknown;
+};
+void spec_parse_decap(struct spec_ctx *c, const struct yaml_node *v, struct spec_decap *ret);
+void spec_decap_done(struct spec_decap *d);
+/* `encap`: what is put into tunnels in one direction. */
+struct spec_encap {
+	const struct yaml_node *node;
+	int tunnel;
+	struct spec_route *routes;
+	size_t n_routes;
+};
+void spec_parse_encap(struct spec_ctx *c, const struct yaml_node *v, struct spec_encap *ret);
+void spec_encap_done(struct spec_encap *e);
+/* The UDP ports of a hook's tunnels and programs: each has one user, and there are only so many. */
+void spec_check_ports(struct spec_ctx *c, const struct yaml_node *v, const struct spec_hook *hook);
+/* A UDP port that has a slot of its own in the jump table. */
+bool spec_udp_well_known(uint32_t port);
+/* Warnings about tunnels, see spec_check(). */
+int spec_check_tunnels(const struct spec *spec, struct tcctl_diags *diags);
+
 void spec_rule_done(struct spec_rule *rule);
+void spec_tunnel_done(struct spec_tunnel *t);
+void spec_hook_done(struct spec_hook *hook);
 
 #endif

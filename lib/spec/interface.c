@@ -22,6 +22,8 @@ struct hook_settings {
 	unsigned int mode, verdict;
 	struct spec_run *runs;
 	size_t n_runs;
+	struct spec_decap decap;
+	struct spec_encap encap;
 };
 
 struct interface_settings {
@@ -46,7 +48,7 @@ static void read_ruleset(struct spec_ctx *c, const struct yaml_node *v, struct h
 		h->ruleset = spec_refer(c, &c->rulesets, v, "rules", "rule set");
 }
 
-enum { HOOK_RULES, HOOK_MODE, HOOK_VERDICT, HOOK_RUN };
+enum { HOOK_RULES, HOOK_MODE, HOOK_VERDICT, HOOK_RUN, HOOK_DECAP, HOOK_ENCAP };
 
 static void read_hook_key(struct spec_ctx *c, const struct yaml_node *v, struct hook_settings *h,
 			  const struct spec_key *key)
@@ -61,6 +63,8 @@ static void read_hook_key(struct spec_ctx *c, const struct yaml_node *v, struct 
 		h->has_runs = true;
 		spec_parse_runs(c, v, &h->runs, &h->n_runs);
 		break;
+	case HOOK_DECAP: spec_parse_decap(c, v, &h->decap); break;
+	case HOOK_ENCAP: spec_parse_encap(c, v, &h->encap); break;
 	}
 }
 
@@ -79,6 +83,7 @@ static void parse_own_key(struct spec_ctx *c, const struct yaml_node *v, void *d
 }
 
 static const char for_both[] = "it holds for both directions of the interface";
+static const char one_of_two[] = "packets are taken out of tunnels by `decap` and put into them by `encap`";
 static const struct spec_key hook_keys[] = {
 	{ .name = "rules", .parse = parse_hook_key, .arg = HOOK_RULES },
 	{ .name = "mode", .parse = parse_hook_key, .arg = HOOK_MODE },
@@ -87,9 +92,9 @@ static const struct spec_key hook_keys[] = {
 	{ .name = "match", .misplaced = for_both },
 	{ .name = "optional", .misplaced = for_both },
 	{ .name = "side", .misplaced = for_both },
-	{ .name = "decap", .later = "tunnels" },
-	{ .name = "encap", .later = "tunnels" },
-	{ .name = "tunnel", .later = "tunnels" },
+	{ .name = "decap", .parse = parse_hook_key, .arg = HOOK_DECAP },
+	{ .name = "encap", .parse = parse_hook_key, .arg = HOOK_ENCAP },
+	{ .name = "tunnel", .misplaced = one_of_two },
 	{ .name = "shaper", .later = "a shaper on the device" },
 };
 
@@ -184,9 +189,9 @@ static const struct spec_key interface_keys[] = {
 	{ .name = "up", .later = "rates" },
 	{ .name = "shaper", .later = "a shaper on the device" },
 	{ .name = "track", .later = "replies that inherit the class of their connection" },
-	{ .name = "decap", .later = "tunnels" },
-	{ .name = "encap", .later = "tunnels" },
-	{ .name = "tunnel", .later = "tunnels" },
+	{ .name = "decap", .parse = parse_own_key, .arg = HOOK_DECAP },
+	{ .name = "encap", .parse = parse_own_key, .arg = HOOK_ENCAP },
+	{ .name = "tunnel", .misplaced = one_of_two },
 	{ .name = "attach", .later = "another kind of attachment than clsact" },
 };
 
@@ -229,14 +234,64 @@ static bool copy_runs(struct spec_ctx *c, const struct hook_settings *from, stru
 	return true;
 }
 
-static void settle_hook(struct spec_ctx *c, const struct interface_settings *s, enum spec_dir dir)
+/* Does a class of the hook's rules name a tunnel? */
+static bool has_class_tunnels(const struct spec *spec, const struct spec_hook *hook)
+{
+	const struct spec_ruleset *set = hook->ruleset == SPEC_NONE ? NULL : &spec->rulesets[hook->ruleset];
+
+	for (size_t i = 0; set && i < set->n_rules; i++)
+		if (set->rules[i].class >= 0 && spec->classes[set->rules[i].class].flags & TCCTL_C_TUNNEL)
+			return true;
+	return false;
+}
+
+/* Tunnels: what is said for the interface holds for the direction that it makes sense in. */
+static void settle_tunnels(struct spec_ctx *c, struct interface_settings *s, enum spec_dir dir)
+{
+	const enum spec_dir way_out = s->interface->side == SPEC_SIDE_WAN ? SPEC_EGRESS : SPEC_INGRESS;
+	struct hook_settings *own = &s->own, *d = &s->dir[dir];
+	struct spec_hook *hook = &s->interface->hook[dir];
+	struct spec_decap *decap = d->decap.node ? &d->decap : dir == SPEC_INGRESS ? &own->decap : NULL;
+	struct spec_encap *encap = d->encap.node ? &d->encap : dir == way_out ? &own->encap : NULL;
+
+	if (decap && decap->node) {
+		hook->decaps = TAKE_PTR(decap->tunnels);
+		hook->n_decaps = decap->n;
+		hook->refuse_unknown = decap->refuse_unknown;
+		spec_check_ports(c, decap->node, hook);
+	}
+	if (encap && encap->node) {
+		hook->encap = encap->tunnel;
+		hook->routes = TAKE_PTR(encap->routes);
+		hook->n_routes = encap->n_routes;
+		encap->n_routes = 0;
+	}
+	hook->class_tunnels = dir == way_out && has_class_tunnels(c->spec, hook);
+}
+
+/* `decap` or `encap` of the interface, whose direction is off. */
+static void check_off(struct spec_ctx *c, const struct interface_settings *s, enum spec_dir dir)
+{
+	const enum spec_dir way_out = s->interface->side == SPEC_SIDE_WAN ? SPEC_EGRESS : SPEC_INGRESS;
+	const char *word = dir == SPEC_INGRESS ? "ingress" : "egress";
+
+	if (dir == SPEC_INGRESS && s->own.decap.node)
+		spec_error(c, s->own.decap.node, "decap: it would be done at ingress, which is off");
+	if (dir == way_out && s->own.encap.node)
+		spec_error(c, s->own.encap.node, "encap: it would be done at %s, which is off", word);
+}
+
+static void settle_hook(struct spec_ctx *c, struct interface_settings *s, enum spec_dir dir)
 {
 	const struct hook_settings *own = &s->own, *d = &s->dir[dir];
 	struct spec_hook *hook = &s->interface->hook[dir];
 
 	hook->ruleset = SPEC_NONE;
-	if (d->off)
+	hook->encap = SPEC_NONE;
+	if (d->off) {
+		check_off(c, s, dir);
 		return;
+	}
 	hook->enabled = true;
 	if (d->has_ruleset || own->has_ruleset)
 		hook->ruleset = d->has_ruleset ? d->ruleset : own->ruleset;
@@ -245,6 +300,23 @@ static void settle_hook(struct spec_ctx *c, const struct interface_settings *s, 
 	if (d->has_verdict || own->has_verdict)
 		hook->verdict = (enum spec_verdict)(d->has_verdict ? d->verdict : own->verdict);
 	copy_runs(c, d->has_runs ? d : own, hook);
+	settle_tunnels(c, s, dir);
+}
+
+static void settings_done(struct hook_settings *h)
+{
+	free(h->runs);
+	spec_decap_done(&h->decap);
+	spec_encap_done(&h->encap);
+}
+
+void spec_hook_done(struct spec_hook *hook)
+{
+	struct spec_encap encap = { .routes = hook->routes, .n_routes = hook->n_routes };
+
+	free(hook->runs);
+	free(hook->decaps);
+	spec_encap_done(&encap);
 }
 
 static void parse_interface(struct spec_ctx *c, const struct yaml_node *key, const struct yaml_node *v)
@@ -270,9 +342,9 @@ static void parse_interface(struct spec_ctx *c, const struct yaml_node *key, con
 	}
 	for (int d = 0; d < SPEC_DIR_MAX; d++)
 		settle_hook(c, &s, (enum spec_dir)d);
-	free(s.own.runs);
+	settings_done(&s.own);
 	for (int d = 0; d < SPEC_DIR_MAX; d++)
-		free(s.dir[d].runs);
+		settings_done(&s.dir[d]);
 	if (s.dir[SPEC_INGRESS].off && s.dir[SPEC_EGRESS].off)
 		spec_error(c, key, "interface \"%s\": both directions are off, so nothing would be attached",
 			   in->key);

@@ -230,7 +230,7 @@ static const struct spec_key top_keys[] = {
 	{ .name = "rules" },
 	{ .name = "interfaces" },
 	{ .name = "programs" },
-	{ .name = "tunnels", .later = "encapsulation and decapsulation" },
+	{ .name = "tunnels" },
 	{ .name = "subscribers", .later = "rates for many customers" },
 	{ .name = "qdiscs", .later = "queueing disciplines" },
 };
@@ -310,6 +310,7 @@ static int read_documents(struct reader *r)
 	read_top(r);
 	/* What is referred to comes before what refers to it, whatever the order in the files. */
 	read_section(r, "sets", spec_parse_sets);
+	read_section(r, "tunnels", spec_parse_tunnels);
 	read_section(r, "classes", spec_parse_classes);
 	read_section(r, "programs", spec_parse_programs);
 	read_section(r, "rules", spec_parse_rulesets);
@@ -347,6 +348,7 @@ static int reader_finish(struct reader *r, int e, size_t first_diag, size_t erro
 		yaml_tree_free(r->documents[i].tree);
 	free(r->documents);
 	names_done(&c->sets);
+	names_done(&c->tunnels);
 	names_done(&c->classes);
 	names_done(&c->rulesets);
 	names_done(&c->programs);
@@ -396,6 +398,8 @@ void spec_free(struct spec *s)
 		free(s->sets[i].file);
 		free(s->sets[i].items);
 	}
+	for (size_t i = 0; i < s->n_tunnels; i++)
+		spec_tunnel_done(&s->tunnels[i]);
 	for (size_t i = 0; i < s->n_classes; i++)
 		free(s->classes[i].name);
 	for (size_t i = 0; i < s->n_rulesets; i++) {
@@ -415,12 +419,13 @@ void spec_free(struct spec *s)
 		free(in->key);
 		free(in->altname);
 		for (int d = 0; d < SPEC_DIR_MAX; d++)
-			free(in->hook[d].runs);
+			spec_hook_done(&in->hook[d]);
 	}
 	for (size_t i = 0; i < s->n_files; i++)
 		free(s->files[i]);
 	free(s->files);
 	free(s->sets);
+	free(s->tunnels);
 	free(s->classes);
 	free(s->rulesets);
 	free(s->programs);

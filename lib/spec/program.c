@@ -169,7 +169,7 @@ static const struct spec_key run_keys[] = {
 	[RUN_AFTER] = { .name = "after", .parse = parse_after },
 };
 
-static bool udp_well_known(uint32_t port)
+bool spec_udp_well_known(uint32_t port)
 {
 	return port == 4789 || port == 6081 || port == 2152 || port == 6635 || port == 5555 || port == 6080;
 }
@@ -201,7 +201,7 @@ static void check_runs(struct spec_ctx *c, const struct yaml_node *list, const s
 		if (r->at == SPEC_AFTER_STAGE && ++after[r->slot] == TCCTL_STAGE_USER + 1)
 			spec_error(c, list->items[i], "run: more than %d programs after %s", TCCTL_STAGE_USER,
 				   spec_word_of(&spec_stage_words, r->slot));
-		if (r->at == SPEC_AT_UDP_PORT && !udp_well_known(r->slot) && ++ports == UDP_PORTS_MAX + 1)
+		if (r->at == SPEC_AT_UDP_PORT && !spec_udp_well_known(r->slot) && ++ports == UDP_PORTS_MAX + 1)
 			spec_error(c, list->items[i],
 				   "run: more than %d UDP ports besides the well-known ones of tunnels",
 				   (int)UDP_PORTS_MAX);

@@ -49,13 +49,14 @@
 
 bool tunnel_is_udp(uint8_t type)
 {
-	return type == TCCTL_T_VXLAN || type == TCCTL_T_GENEVE || type == TCCTL_T_GTPU || type == TCCTL_T_FOU ||
-	       type == TCCTL_T_GUE || type == TCCTL_T_MPLS_UDP;
+	return type == TCCTL_T_VXLAN || type == TCCTL_T_GENEVE || type == TCCTL_T_GTPU ||
+	       type == TCCTL_T_FOU || type == TCCTL_T_GUE || type == TCCTL_T_MPLS_UDP;
 }
 
 /* --- the template --------------------------------------------------------------------------------------- */
 
-struct template {
+struct template
+{
 	const struct spec_tunnel *t;
 	struct tcctl_tunnel *row;
 	unsigned int n; /* bytes written */
@@ -312,7 +313,8 @@ static void set_sums(struct tcctl_tunnel *row)
 		sum = sum_words(sum, row->remote, address_len);
 		sum = sum_words(sum, udp, sizeof(udp));
 	}
-	row->udp_sum = fold(sum_words(sum, row->header + row->l4_at, row->header_len - (unsigned int)row->l4_at));
+	row->udp_sum =
+		fold(sum_words(sum, row->header + row->l4_at, row->header_len - (unsigned int)row->l4_at));
 }
 
 /* --- the row ---------------------------------------------------------------------------------------------- */
@@ -369,7 +371,8 @@ static void set_tags(const struct spec_tunnel *t, struct tcctl_tunnel *row)
 	for (size_t i = 0; i < t->n_tags; i++) {
 		const struct spec_tag *tag = &t->tags[i];
 
-		row->tags[i] = (uint16_t)(tag->id | (tag->pcp < 0 ? TCCTL_TAG_PCP_INHERIT : (unsigned int)tag->pcp << 13));
+		row->tags[i] = (uint16_t)(tag->id | (tag->pcp < 0 ? TCCTL_TAG_PCP_INHERIT :
+								    (unsigned int)tag->pcp << 13));
 	}
 }
 

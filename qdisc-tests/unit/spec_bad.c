@@ -168,14 +168,15 @@ static void check_flood(void)
 }
 
 /* A fixed random walk over the bytes of a good file: never a crash, never an error without a place. */
-static void check_mutations(void)
+static void check_mutations(const char *file)
 {
-	char path[512], *text;
+	char path[512], name[64], *text;
 	unsigned int seed = 1;
 	size_t len;
 
-	test_case("mutations of a good file");
-	snprintf(path, sizeof(path), "%s/good-all.yaml", folder);
+	snprintf(name, sizeof(name), "mutations of %s", file);
+	test_case(name);
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
 	text = read_text(path);
 	if (!test_ok(text != NULL))
 		return;
@@ -223,6 +224,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(snippets) / sizeof(snippets[0]); i++)
 		check_snippet(i);
 	check_flood();
-	check_mutations();
+	check_mutations("good-all.yaml");
+	check_mutations("good-tunnels.yaml");
 	return test_done();
 }

@@ -47,7 +47,7 @@ int main(void)
 	check("no interfaces", HEAD "rules: { r: [ { class: keep } ] }\n",
 	      "warning: there are no interfaces: nothing is attached anywhere\n");
 	check("an interface without anything", HEAD "interfaces: { eth0: {} }\n",
-	      "x:2:15: warning: interface \"eth0\" has neither rules nor programs: its packets are only counted\n");
+	      "x:2:15: warning: interface \"eth0\" has neither rules nor programs nor tunnels: its packets are only counted\n");
 
 	check("priority at ingress only",
 	      HEAD "classes: { a: { priority: 6 }, b: { classid: \"1:10\" } }\n"
@@ -93,5 +93,42 @@ int main(void)
 		   "interfaces: { eth0: { run: [ { program: p, at: arp } ] } }\n",
 	      "x:2:13: warning: program \"p\": the object \"/nonexistent/p.o\" cannot be found: No such file or directory\n"
 	      "x:2:61: warning: no `run` names the program \"q\"\n");
+
+#define A "a: { type: vxlan, local: 192.0.2.1, remote: 192.0.2.2, vni: 1 }"
+	check("tunnels, used in every way",
+	      HEAD "tunnels:\n  " A "\n  b: { type: vlan, tags: 5 }\n  c: { type: gre }\n  d: { type: vlan, tags: 6 }\n"
+		   "classes: { k: { tunnel: d } }\nrules: { r: [ { port: 5, class: k } ] }\n"
+		   "interfaces: { eth0: { rules: r, encap: [ a, { dst: 10.0.0.0/8, tunnel: b } ], decap: c } }\n", "");
+	check("a tunnel that nothing names",
+	      HEAD "tunnels: { " A ", b: { type: vlan, tags: 1 } }\ninterfaces: { eth0: { decap: b } }\n",
+	      "x:2:12: warning: nothing names the tunnel \"a\"\n");
+	check("a class's tunnel where nothing leads out",
+	      HEAD "tunnels: { " A " }\nclasses: { k: { tunnel: a } }\nrules: { r: [ { port: 5, class: k } ] }\n"
+		   "interfaces: { eth0: { ingress: { rules: r } } }\n",
+	      "x:3:12: warning: class \"k\": `tunnel` has no effect: no direction that leads out uses rules with this class\n");
+	check("a class's tunnel at ingress of a lan",
+	      HEAD "tunnels: { " A " }\nclasses: { k: { tunnel: a } }\nrules: { r: [ { port: 5, class: k } ] }\n"
+		   "interfaces: { eth0: { ingress: { rules: r }, side: lan } }\n", "");
+	check("small MTUs",
+	      HEAD "tunnels:\n  a: { type: gre, local: 192.0.2.1, remote: 192.0.2.2, mtu: 575 }\n"
+		   "  b: { type: gre, local: 192.0.2.1, remote: 192.0.2.3, mtu: 1279 }\n"
+		   "  c: { type: gre, local: 192.0.2.1, remote: 192.0.2.4, mtu: 1279, inner: ipv4 }\n"
+		   "  d: { type: gre, local: 192.0.2.1, remote: 192.0.2.5, mtu: 1280 }\n"
+		   "interfaces: { eth0: { decap: [a, b, c, d] } }\n",
+	      "x:3:3: warning: tunnel \"a\": with an MTU of 575, packets of 576 bytes, which every host may send, do not fit\n"
+	      "x:4:3: warning: tunnel \"b\": IPv6 needs an MTU of 1280, found 1279\n");
+	check("GRE checksums and sequence numbers",
+	      HEAD "tunnels:\n  a: { type: gre, local: 192.0.2.1, remote: 192.0.2.2, csum: true }\n"
+		   "  b: { type: gre, local: 192.0.2.1, remote: 192.0.2.3, seq: true }\n"
+		   "  c: { type: gre, local: 192.0.2.1, remote: 192.0.2.4, seq: true, device: gre1 }\n"
+		   "  d: { type: gre, local: 192.0.2.1, remote: 192.0.2.5, csum: true }\n"
+		   "interfaces: { eth0: { encap: a, decap: d }, eth1: { encap: b }, gre1: { encap: c } }\n",
+	      "x:3:3: warning: tunnel \"a\": packets that are still to be segmented cannot have a GRE checksum each and are dropped\n"
+	      "x:4:3: warning: tunnel \"b\": packets that are still to be segmented cannot have a sequence number each and are "
+	      "dropped\n");
+	check("a forwarding table that knows nobody yet",
+	      HEAD "tunnels: { a: { type: vxlan, local: 192.0.2.1, vni: 1, fdb: { learn: true } } }\n"
+		   "interfaces: { eth0: { encap: a, decap: a } }\n",
+	      "x:2:12: warning: tunnel \"a\": without `flood` and `stations` nothing is sent before something has arrived\n");
 	return test_done();
 }

@@ -137,6 +137,7 @@ int main(void)
 {
 	sweep("good-all.yaml");
 	sweep("good-alias.yaml");
+	sweep("good-tunnels.yaml");
 	sweep("bad-classes.yaml");
 	sweep("bad-rules.yaml");
 	sweep("bad-sets.yaml");

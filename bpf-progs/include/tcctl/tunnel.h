@@ -158,13 +158,18 @@ struct tcctl_tunnel_settings {
 #define TCCTL_TS_ANY 0x80U	/* neither */
 _Static_assert(sizeof(struct tcctl_tunnel_settings) == sizeof(struct tcctl_tunnel), "a row");
 
-/* Key of `decaps`; addresses are those of the outer header: local is its destination. All zero means any. */
+/*
+ * Key of `decaps`; addresses are those of the outer header: local is its destination. All zero means any.
+ *
+ * TCCTL_T_VLAN: family 0, port is the EtherType of the outer tag, id its id << 12 | the inner tag's id (0 without),
+ * addresses 0 (TCCTL_TS_ANY). TCCTL_T_METADATA: as the kernel's tunnel metadata has it, port 0.
+ */
 struct tcctl_decap_key {
 	__u8 type;   /* enum tcctl_tunnel_type */
 	__u8 family; /* of the outer header: 4 or 6 */
 	__u16 port;  /* UDP destination port; 0 without UDP */
 	__u32 id;    /* VNI, TEID, top label; GRE key. Without one (IPIP, FOU, GUE, GRE without key) 0 */
-	__u32 has_id; /* GRE: 1 when the key is present; 0 otherwise */
+	__u32 has_id; /* GRE: 1 when the key is present; VLAN: number of tags; 0 otherwise */
 	__u8 local[16], remote[16];
 };
 _Static_assert(sizeof(struct tcctl_decap_key) == 44, "no holes");

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+/* Warnings about tunnels: see check.c for what deserves one. */
+#include <errno.h>
+
+#include "spec/tunnel_impl.h"
+
+#define MTU_IPV4 576  /* what every IPv4 host takes in one piece, RFC 791 */
+#define MTU_IPV6 1280 /* RFC 8200 */
+
+struct uses {
+	bool *sends;	  /* tunnels that something puts packets into */
+	bool *class_acts; /* classes that a direction which leads out writes */
+};
+
+static void count_uses(const struct spec *s, const struct uses *u)
+{
+	for (size_t i = 0; i < s->n_interfaces; i++)
+		for (unsigned int d = 0; d < SPEC_DIR_MAX; d++) {
+			const struct spec_hook *h = &s->interfaces[i].hook[d];
+
+			if (h->encap != SPEC_NONE)
+				u->sends[h->encap] = true;
+			for (size_t k = 0; k < h->n_routes; k++)
+				if (h->routes[k].tunnel != SPEC_NONE)
+					u->sends[h->routes[k].tunnel] = true;
+			for (size_t k = 0; h->class_tunnels && k < s->rulesets[h->ruleset].n_rules; k++)
+				u->class_acts[s->rulesets[h->ruleset].rules[k].class] = true;
+		}
+	for (size_t i = TCCTL_CLASS_FIRST; i < s->n_classes; i++)
+		if (u->class_acts[i] && s->classes[i].tunnel != SPEC_NONE)
+			u->sends[s->classes[i].tunnel] = true;
+}
+
+static bool named_by_a_rule(const struct spec *s, size_t class)
+{
+	for (size_t i = 0; i < s->n_rulesets; i++)
+		for (size_t k = 0; k < s->rulesets[i].n_rules; k++)
+			if (s->rulesets[i].rules[k].class == (int)class)
+				return true;
+	return false;
+}
+
+static void warn_classes(const struct spec *s, const struct uses *u, struct tcctl_diags *diags)
+{
+	for (size_t i = TCCTL_CLASS_FIRST; i < s->n_classes; i++) {
+		const struct spec_class *c = &s->classes[i];
+
+		if ((c->flags & TCCTL_C_TUNNEL) && !u->class_acts[i] && s->n_interfaces &&
+		    named_by_a_rule(s, i))
+			diag_hint(
+				diag_warning(
+					diags, &c->loc,
+					"class \"%s\": `tunnel` has no effect: no direction that leads out uses rules with "
+					"this class",
+					c->name),
+				"packets go into tunnels at egress, and at ingress of interfaces with side: lan");
+	}
+}
+
+static void warn_mtu(const struct spec_tunnel *t, struct tcctl_diags *diags)
+{
+	if (!t->mtu)
+		return;
+	if (t->mtu < MTU_IPV4)
+		diag_warning(
+			diags, &t->loc,
+			"tunnel \"%s\": with an MTU of %u, packets of %d bytes, which every host may send, "
+			"do not fit",
+			t->name, t->mtu, MTU_IPV4);
+	else if (t->mtu < MTU_IPV6 && (t->flags & SPEC_INNER_IP) == SPEC_INNER_IP)
+		diag_hint(diag_warning(diags, &t->loc, "tunnel \"%s\": IPv6 needs an MTU of %d, found %u",
+				       t->name, MTU_IPV6, t->mtu),
+			  "a larger `mtu`, or inner: ipv4");
+}
+
+static void warn_tunnel(const struct spec_tunnel *t, bool sends, struct tcctl_diags *diags)
+{
+	if (!t->used)
+		diag_warning(diags, &t->loc, "nothing names the tunnel \"%s\"", t->name);
+	warn_mtu(t, diags);
+	if (sends && t->type == TCCTL_T_GRE && !t->device && (t->flags & (TCCTL_TF_CSUM | TCCTL_TF_SEQ)))
+		diag_hint(
+			diag_warning(
+				diags, &t->loc,
+				"tunnel \"%s\": packets that are still to be segmented cannot have %s each and are dropped",
+				t->name, t->flags & TCCTL_TF_CSUM ? "a GRE checksum" : "a sequence number"),
+			"turn tso, gso and gro off where they come from (ethtool -K), or give the tunnel a `device`");
+	if (sends && (t->flags & TCCTL_TF_FDB) && !t->n_flood && !t->n_stations)
+		diag_warning(
+			diags, &t->loc,
+			"tunnel \"%s\": without `flood` and `stations` nothing is sent before something has arrived",
+			t->name);
+}
+
+int spec_check_tunnels(const struct spec *s, struct tcctl_diags *diags)
+{
+	_cleanup_free_ bool *sends = calloc(s->n_tunnels + 1, sizeof(bool));
+	_cleanup_free_ bool *class_acts = calloc(s->n_classes + 1, sizeof(bool));
+	const struct uses u = { .sends = sends, .class_acts = class_acts };
+
+	if (!sends || !class_acts)
+		return -ENOMEM;
+	count_uses(s, &u);
+	warn_classes(s, &u, diags);
+	for (size_t i = 0; i < s->n_tunnels; i++)
+		warn_tunnel(&s->tunnels[i], sends[i], diags);
+	return 0;
+}
