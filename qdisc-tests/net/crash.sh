@@ -42,8 +42,8 @@ changes() {
 # The class that a packet of the client gets now: 46 is the old one, 8 the new one.
 dscp() {
 	local out
-	bg sniff nsenter --net=/run/netns/server -- "$PKT" sniff -i s0 -n 1 -t 3 -p udp
-	wait_until 5 grep -q ready "$T/sniff.err"
+	bg sniff nsenter --net=/run/netns/server -- "$PKT" sniff -i s0 -n 1 -t 10 -p udp
+	wait_until 10 grep -q ready "$T/sniff.err"
 	in_ns client "$PKT" send -d 10.0.1.2 -P 5060 >/dev/null
 	bg_wait sniff
 	out=$(<"$T/sniff.out")
