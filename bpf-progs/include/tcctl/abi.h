@@ -119,6 +119,7 @@ enum tcctl_stage_slot {
 	TCCTL_STAGE_ENCAP_HEADER, /* of encap: the outer header */
 	TCCTL_STAGE_TOO_BIG,	  /* of encap: ICMP to the sender of what does not fit */
 	TCCTL_STAGE_FLOOD,	  /* of encap: replication to several remotes */
+	TCCTL_STAGE_ENCAP_SUM,	  /* of encap: sum of the payload, where the outer header has a checksum */
 	TCCTL_STAGE_MAX,
 };
 
