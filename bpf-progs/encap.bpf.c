@@ -313,8 +313,8 @@ static __always_inline int encapsulate(struct __sk_buff *skb)
 			tcctl_jump(skb, jt_stage, TCCTL_STAGE_TOO_BIG);
 			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_MTU) + 1;
 		}
-		if (row->flags & TCCTL_TF_MSS && tcctl_proto(skb) == TCCTL_IP_TCP && tcctl_flags(skb) & TCCTL_F_PORTS)
-			tcctl_clamp_mss(skb, tcctl_l4(skb), mtu - (s->kind == TCCTL_F_IPV6 ? 60 : 40));
+		if (row->flags & TCCTL_TF_MSS && tcctl_proto(skb) == TCCTL_IP_TCP)
+			tcctl_mss_clamp(skb, tcctl_l3(skb), s->kind == TCCTL_F_IPV4, mtu);
 	}
 	if (hop && !decrement(skb, s))
 		return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED) + 1;

@@ -43,6 +43,7 @@ static const struct {
 	{ TCCTL_STAGE_ENCAP_HEADER, TCCTL_STAGE_ENCAP, "encap_header" },
 	{ TCCTL_STAGE_TOO_BIG, TCCTL_STAGE_ENCAP, "too_big" },
 	{ TCCTL_STAGE_FLOOD, TCCTL_STAGE_ENCAP, "flood" },
+	{ TCCTL_STAGE_ENCAP_SUM, TCCTL_STAGE_ENCAP, "encap_sum" },
 };
 _Static_assert(ARRAY_SIZE(aux_programs) == TCCTL_STAGE_MAX - TCCTL_STAGE_AUX, "a program for each slot");
 

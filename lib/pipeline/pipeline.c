@@ -260,6 +260,7 @@ static const char *const aux_names[] = {
 	[TCCTL_STAGE_ENCAP_HEADER - TCCTL_STAGE_AUX] = "encap-header",
 	[TCCTL_STAGE_TOO_BIG - TCCTL_STAGE_AUX] = "too-big",
 	[TCCTL_STAGE_FLOOD - TCCTL_STAGE_AUX] = "flood",
+	[TCCTL_STAGE_ENCAP_SUM - TCCTL_STAGE_AUX] = "encap-sum",
 };
 _Static_assert(ARRAY_SIZE(aux_names) == TCCTL_STAGE_MAX - TCCTL_STAGE_AUX, "a name for each slot");
 

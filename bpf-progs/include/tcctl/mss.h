@@ -1,70 +1,67 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * Clamping the maximum segment size that a TCP SYN offers, so that both ends keep to what fits through a tunnel
- * without having to learn it from ICMP.
- */
+/* Clamping of TCP's maximum segment size, so that connections through a tunnel begin with segments that fit. */
 #ifndef TCCTL_MSS_H
 #define TCCTL_MSS_H
 
 #include "tcctl/handler.h"
 
-#define TCCTL_TCP_SYN 0x0002U
-#define TCCTL_MSS_OPTIONS 8 /* options looked at: it is the first one everywhere */
+#define TCCTL_MSS_OPTIONS 12 /* that are looked at; the MSS is the first one by custom */
 
 /*
- * Lower the MSS option of the TCP header at `l4`, if it is a SYN, to `mss`. Does nothing to a header without the option:
- * its sender's 536 (1220 over IPv6) fits.
+ * Lower the MSS option of a TCP SYN to what fits into `mtu` bytes from the IP header on. Packets of other kinds stay as they are,
+ * and IPv6 ones with extension headers. Not for the hot path: everything is read by helpers.
  */
-static __always_inline void tcctl_clamp_mss(struct __sk_buff *skb, __u32 l4, __u32 mss)
+static __always_inline void tcctl_mss_clamp(struct __sk_buff *skb, __u32 l3, bool ipv4, __u32 mtu)
 {
-	__u32 w[1], at, end;
+	__u8 b[16] TCCTL_BUFFER;
+	__u32 l4, at, end, max, old;
+	__u64 new;
 
-	if (!tcctl_read_slow(skb, l4 + 12, w, 1))
+	if (bpf_skb_load_bytes(skb, l3, b, 12))
 		return;
-	w[0] = bpf_ntohl(w[0]);
-	if (!(w[0] >> 16 & TCCTL_TCP_SYN))
+	if (ipv4) {
+		if (b[9] != TCCTL_IP_TCP || (b[6] & 0x1f) || b[7])
+			return;
+		l4 = l3 + (b[0] & 15) * 4;
+		max = 40;
+	} else {
+		if (b[6] != TCCTL_IP_TCP)
+			return;
+		l4 = l3 + 40;
+		max = 60;
+	}
+	if (mtu < max + 88) /* nothing useful fits, and TCP needs some room: RFC 791's 68 bytes and more */
+		return;
+	max = mtu - max;
+	l4 = tcctl_forget(skb, l4);
+	max = tcctl_forget(skb, max);
+	if (bpf_skb_load_bytes(skb, l4, b, 16) || !(b[13] & 2))
 		return;
 	at = l4 + 20;
-	end = l4 + (w[0] >> 28) * 4;
-	/* Unrolled: see tcctl_parse_ipv6(). */
+	end = tcctl_forget(skb, l4 + (b[12] >> 4) * 4);
 #pragma clang loop unroll(full)
 	for (int i = 0; i < TCCTL_MSS_OPTIONS; i++) {
-		__u32 kind, len;
-
-		/* kind, length, value: a window of four bytes that may end in the payload, but not behind the packet */
-		at = tcctl_forget(skb, at);
-		if (at + 4 > end || !tcctl_read_slow(skb, at, w, 1))
+		if (at + 4 > end || bpf_skb_load_bytes(skb, at, b, 4) || !b[0])
 			return;
-		w[0] = bpf_ntohl(w[0]);
-		kind = w[0] >> 24;
-		len = w[0] >> 16 & 0xff;
-		if (kind == 0)
-			return;
-		if (kind == 1) {
-			at++;
-			continue;
-		}
-		if (kind == 2) {
-			__u32 old = w[0] & 0xffff;
-			__u64 be = TCCTL_KEY(bpf_htonl(0x02040000 | mss));
-
-			if (len != 4 || old <= mss)
-				return;
-			/* The sum is over words in memory: an option at an odd offset sits in it with its bytes swapped. */
-			if ((at - l4) & 1) {
-				old = (old & 0xff) << 8 | old >> 8;
-				mss = (mss & 0xff) << 8 | (mss >> 8 & 0xff);
-			}
-			if (bpf_l4_csum_replace(skb, l4 + 16, bpf_htons(old), bpf_htons(mss), 2))
-				return;
-			/* the two changes cancel in the sum of a CHECKSUM_COMPLETE packet */
-			bpf_skb_store_bytes(skb, at, &be, 4, 0);
-			return;
-		}
-		if (len < 2)
-			return;
-		at += len;
+		if (b[0] == 2)
+			break;
+		at = tcctl_forget(skb, at + (b[0] == 1 ? 1 : b[1] < 2 ? 40 : b[1]));
 	}
+	at = tcctl_forget(skb, at);
+	old = TCCTL_BE16(b + 2);
+	if (b[0] != 2 || b[1] != 4 || old <= max)
+		return;
+	old = bpf_htons(old);
+	new = TCCTL_KEY(0);
+	*(__u16 *)&new = bpf_htons(max);
+	bpf_skb_store_bytes(skb, at + 2, &new, 2, 0);
+	/* Sums go over pairs of bytes from the header on; an option may begin at an odd one. */
+	max = bpf_htons(max);
+	if ((at - l4) & 1) {
+		old = (__u16)__builtin_bswap16(old);
+		max = (__u16)__builtin_bswap16(max);
+	}
+	bpf_l4_csum_replace(skb, l4 + 16, old, max, 2);
 }
 
 #endif

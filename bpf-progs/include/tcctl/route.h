@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where packets go that were put into a tunnel: to the next hop towards the outer destination, as the routing table says.
+ *
+ *	inner ip, inner eth   bpf_fib_lookup(); the next hop is resolved: its addresses are written and the frame is sent;
+ *	                      it is not: bpf_redirect_neigh(), with which the kernel resolves it
+ *	VLAN                  out of this device, like any packet
+ *	metadata              to the external device
+ */
+#ifndef TCCTL_ROUTE_H
+#define TCCTL_ROUTE_H
+
+#include "tcctl/encap.h"
+
+#define TCCTL_AF_INET 2
+#define TCCTL_AF_INET6 10
+#define TCCTL_FIB_LOOKUP_MARK (1U << 5) /* since Linux 6.10, in which `mark` is where `tbid` was */
+
+/* The next hop of the outer header at `l3` into s->fib: BPF_FIB_LKUP_RET_*, or negative. */
+static __always_inline long tcctl_next_hop(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row)
+{
+	__u32 w[10], i, flags = 0, v6 = row->family == 6;
+	long ret;
+
+	if (v6) {
+		if (!tcctl_read_l3(skb, TCCTL_DATA_OFFSET, w, 10))
+			return -1;
+	} else {
+		if (!tcctl_read_l3(skb, TCCTL_DATA_OFFSET, w, 5))
+			return -1;
+	}
+	for (i = 0; i < sizeof(s->fib) / 8; i++)
+		((__u64 *)&s->fib)[i] = 0;
+	if (v6) {
+		s->fib.family = TCCTL_AF_INET6;
+		s->fib.flowinfo = w[0] & bpf_htonl(0x0fffffff);
+		for (i = 0; i < 4; i++) {
+			s->fib.ipv6_src[i] = w[2 + i];
+			s->fib.ipv6_dst[i] = w[6 + i];
+		}
+	} else {
+		s->fib.family = TCCTL_AF_INET;
+		s->fib.tos = bpf_ntohl(w[0]) >> 16 & 0x1c;
+		s->fib.ipv4_src = w[3];
+		s->fib.ipv4_dst = w[4];
+	}
+	s->fib.l4_protocol = tcctl_proto(skb);
+	if (tcctl_flags(skb) & TCCTL_F_PORTS) {
+		s->fib.sport = bpf_htons(tcctl_sport(skb));
+		s->fib.dport = bpf_htons(tcctl_dport(skb));
+	}
+	/* tot_len stays 0: the kernel compares with the device's MTU itself, and knows about segments */
+	s->fib.ifindex = skb->ifindex;
+	if (row->underlay) {
+		s->fib.ifindex = row->underlay;
+		flags = BPF_FIB_LOOKUP_OUTPUT;
+	}
+	if (row->mark) {
+		s->fib.tbid = row->mark;
+		ret = bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags | TCCTL_FIB_LOOKUP_MARK);
+		if (ret != -22 /* EINVAL: an older kernel */)
+			return ret;
+		s->fib.tbid = 0;
+	}
+	ret = bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags);
+	if (ret == BPF_FIB_LKUP_RET_FWD_DISABLED && !flags) {
+		/* Not a router: then out of the device that the packet is leaving by. */
+		s->fib.ifindex = skb->ifindex;
+		ret = bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), BPF_FIB_LOOKUP_OUTPUT);
+	}
+	return ret;
+}
+
+/* Send a packet with TCCTL_TUNNEL_OUT; the context ends here. */
+static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_tunnel *row)
+{
+	struct tcctl_encap *s = tcctl_encap_state();
+	__u32 ifindex, mark = row->mark;
+	long ret;
+
+	if (row->type == TCCTL_T_VLAN)
+		return tcctl_pass(skb);
+	if (row->type == TCCTL_T_METADATA)
+		return tcctl_redirect(skb, row->device, 0);
+	if (!s)
+		return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
+	if (mark)
+		skb->mark = mark;
+	ret = tcctl_next_hop(skb, s, row);
+	ifindex = s->fib.ifindex;
+	if (row->underlay && ifindex != row->underlay)
+		ret = -1;
+	if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS) && !(cfg.flags & TCCTL_CFG_RAW)) {
+		__u16 *mac = (__u16 *)tcctl_data_at(skb, 0);
+
+		if ((__u8 *)mac + 14 <= tcctl_data_end(skb)) {
+			for (int i = 0; i < 3; i++) {
+				mac[i] = ((__u16 *)s->fib.dmac)[i];
+				mac[3 + i] = ((__u16 *)s->fib.smac)[i];
+			}
+			return tcctl_redirect(skb, ifindex, 0);
+		}
+	}
+	if (ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH) {
+		for (int i = 0; i < 4; i++)
+			s->neigh.ipv6_nh[i] = s->fib.ipv6_dst[i];
+		s->neigh.nh_family = s->fib.family;
+		tcctl_clear(skb);
+		return bpf_redirect_neigh(ifindex, &s->neigh, sizeof(s->neigh), 0);
+	}
+	return tcctl_encap_drop(skb, row, ret == BPF_FIB_LKUP_RET_FRAG_NEEDED ? TCCTL_TUN_TX_MTU : TCCTL_TUN_TX_ROUTE);
+}
+
+#endif
