@@ -102,6 +102,13 @@ int main(void)
 	check("a tunnel that nothing names",
 	      HEAD "tunnels: { " A ", b: { type: vlan, tags: 1 } }\ninterfaces: { eth0: { decap: b } }\n",
 	      "x:2:12: warning: nothing names the tunnel \"a\"\n");
+	check("a tunnel with a device needs no name",
+	      HEAD "tunnels:\n  a: { type: gre, local: 192.0.2.1, remote: 192.0.2.2, device: gre1 }\n"
+		   "  b: { type: gre, remote: 192.0.2.2, device: gre1 }\n"
+		   "  c: { type: vlan, tags: 1, device: v1 }\n  d: { type: vlan, tags: 2, device: v2, underlay: eth0 }\n"
+		   "interfaces: { eth0: { rules: r } }\nrules: { r: [ { port: 5, class: keep } ] }\n",
+	      "x:4:3: warning: nothing names the tunnel \"b\"\n"
+	      "x:5:3: warning: nothing names the tunnel \"c\"\n");
 	check("a class's tunnel where nothing leads out",
 	      HEAD "tunnels: { " A " }\nclasses: { k: { tunnel: a } }\nrules: { r: [ { port: 5, class: k } ] }\n"
 		   "interfaces: { eth0: { ingress: { rules: r } } }\n",
