@@ -71,3 +71,14 @@ check_rc "same again" 0 "$TCCTL" plan c.yaml
 check_eq "hook ids differ" "$(for i in {0..199}; do tc filter show dev d$i ingress; tc filter show dev d$i egress; done | grep -o 'flowid [^ ]*' | sort -u | wc -l)" 400
 check "remove" "$TCCTL" remove
 check_eq "clean" "$(tc qdisc show | grep -c clsact)$(ls /sys/fs/bpf/tcctl 2>/dev/null)" 0
+
+# Names are bytes; JSON stays JSON.
+for i in {0..99}; do echo "link del d$i"; done | must ip -batch -
+odd=$'d"\\\x01\xc3\xa9\xff'
+must ip link add "$odd" type veth peer name plain
+check "a device with an odd name" "$TCCTL" apply -q c.yaml
+check_eq "is itself in JSON" "$("$TCCTL" status -j | jq -r '[.hooks[].device] | unique | .[]')" $'d"\\\x01\xc3\xa9\xef\xbf\xbd'
+check_eq "rows and what they hold" "$("$TCCTL" status -j | jq -c '[.slots[0].empty, (.hooks[0] | keys | length), .neighbours]')" \
+	'[{"packets":0,"segments":0,"bytes":0},15,[]]'
+check_eq "a hook a line" "$("$TCCTL" status -j | grep -c '^ *{ "owner": .* "device": .*}')" 2
+check "remove" "$TCCTL" remove -q
