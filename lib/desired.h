@@ -6,13 +6,15 @@
 #include "model.h"
 #include "nl.h"
 #include "pipeline.h"
+#include "tunnel.h"
 
 /*
  * `objects` has the digest of each of the spec's programs. -ENODEV: a device is missing; -EINVAL: two keys match
- * one device; with diagnostics at their lines, all at once. The model borrows `runs` from the spec.
+ * one device; with diagnostics at their lines, all at once. `tunnels` has an entry for each of the spec's (tunnel/device.h).
+ * The model borrows from the spec.
  */
 int desired_make(const struct spec *spec, const struct nl_links *links, const struct pipeline_object *objects,
-		 struct tcctl_diags *diags, struct model *ret);
+		 const struct tunnel_resolved *tunnels, struct tcctl_diags *diags, struct model *ret);
 
 /* Everything that a compiled rule set depends on: rules, the sets and classes they name. */
 uint64_t desired_ruleset_digest(const struct spec *spec, const struct spec_ruleset *set);

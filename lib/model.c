@@ -6,12 +6,25 @@
 
 #include "util.h"
 
+void model_pipeline_done(struct model_pipeline *p)
+{
+	for (size_t i = 0; i < p->n_tunnels; i++)
+		free(p->tunnels[i].name);
+	free(p->tunnels);
+	free(p->ruleset_name);
+	free(p->order);
+	memset(p, 0, sizeof(*p));
+}
+
 void model_done(struct model *m)
 {
-	for (size_t i = 0; i < m->n_pipelines; i++) {
-		free(m->pipelines[i].ruleset_name);
-		free(m->pipelines[i].order);
-	}
+	for (size_t i = 0; i < m->n_pipelines; i++)
+		model_pipeline_done(&m->pipelines[i]);
+	/* what a copy points to is the spec's */
+	for (size_t i = 0; i < m->n_hook_copies; i++)
+		free(m->hook_copies[i]);
+	free(m->hook_copies);
+	free(m->devices);
 	free(m->pipelines);
 	free(m->hooks);
 	free(m->clsacts);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/tunnels.h"
 #include "spec.h"
 
 /* Where our filters sit: a preference of our own below those that tc picks by itself (49152 and down to the
@@ -55,13 +56,39 @@ struct model_clsact {
 	bool ours; /* made by us, and nobody has taken it away since */
 };
 
+/* A tunnel that a pipeline's tables hold. */
+struct model_tunnel {
+	char *name;
+	uint64_t digest; /* of everything that its row, its keys and its forwarding table are made from */
+	int tunnel;	 /* desired only: index into spec.tunnels */
+};
+
+/* A device that tunnels name (`device:`). Desired: each of them; observed: those that we made and that are still there. */
+struct model_device {
+	char name[16];
+	uint32_t ifindex; /* of one that is to be made: chosen by us */
+	uint32_t mtu;	  /* desired: as it is to be set, if we made it; observed: as it is */
+	/* desired only */
+	bool make;     /* there is none of that name */
+	uint32_t peer; /* its other end, where it has to be a veth pair: chosen by us */
+	uint8_t mac[6];
+	bool arp; /* Ethernet inside: neighbours are asked for; otherwise all go into the tunnel anyway */
+	bool gso; /* false: TCP must not hand over aggregates */
+	int tunnel; /* index into spec.tunnels: one that names it */
+	/* observed only */
+	bool gone; /* recorded, but not there any more */
+};
+
 /* What a pipeline runs. Two with equal content share one load. */
 struct model_pipeline {
 	unsigned int id; /* pN in the pin directory; desired: 0, plan chooses */
 	enum model_link link;
 	char *ruleset_name; /* NULL: none */
 	uint64_t code_digest; /* programs and constants: a change needs a new generation */
-	uint64_t data_digest; /* rules, sets and classes: a change needs a new arena only */
+	uint64_t data_digest; /* rules, sets, classes, tunnels: a change needs new tables only */
+	uint64_t rules_digest; /* the part of it that the compiled rule set is made from */
+	struct model_tunnel *tunnels; /* sorted by name */
+	size_t n_tunnels;
 	char *order; /* "classify(wan: 4 rules) → mark → end" */
 	/* desired only */
 	int ruleset; /* index into the spec's rulesets, or SPEC_NONE */
@@ -69,6 +96,9 @@ struct model_pipeline {
 	enum spec_verdict verdict;
 	const struct spec_run *runs; /* the spec's */
 	size_t n_runs;
+	struct pipeline_tunnels needs; /* programs for its tunnels */
+	uint32_t tunnel_flags; /* more TCCTL_TF_* of all of its tunnels */
+	const struct spec_hook *hook; /* whose tunnels; the spec's, or one of model.hook_copies */
 	/* observed only */
 	bool usable; /* false: made by an incompatible version or damaged, so it cannot be kept */
 };
@@ -80,6 +110,11 @@ struct model {
 	size_t n_hooks;
 	struct model_clsact *clsacts; /* sorted by ifindex */
 	size_t n_clsacts;
+	struct model_device *devices;
+	size_t n_devices;
+	/* desired only: hooks that tunnels have changed (an implicit `encap`) */
+	struct spec_hook **hook_copies;
+	size_t n_hook_copies;
 	/* observed only */
 	unsigned int *orphans; /* pN directories that no state knows */
 	size_t n_orphans;
@@ -88,6 +123,7 @@ struct model {
 };
 
 void model_done(struct model *m);
+void model_pipeline_done(struct model_pipeline *p);
 void model_sort(struct model *m);
 const struct model_clsact *model_clsact_find(const struct model *m, uint32_t ifindex);
 

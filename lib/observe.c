@@ -101,11 +101,30 @@ static int compare(const struct state_pipeline *s, struct tcctl_diags *diags, co
 	return 0;
 }
 
+/* Names by id; tunnels of a pipeline are in the order of the state's. */
+static int observe_tunnels(const struct state *state, const struct state_pipeline *s, struct model_pipeline *m)
+{
+	m->tunnels = calloc(s->n_tunnels + 1, sizeof(*m->tunnels));
+	if (!m->tunnels)
+		return -ENOMEM;
+	for (size_t i = 0, k = 0; i < state->n_tunnels && k < s->n_tunnels; i++) {
+		if (state->tunnels[i].id != s->tunnels[k].id)
+			continue;
+		m->tunnels[k] = (struct model_tunnel){ .name = strdup(state->tunnels[i].name), .tunnel = SPEC_NONE,
+						       .digest = s->tunnels[k].digest };
+		if (!m->tunnels[k].name)
+			return -ENOMEM;
+		m->n_tunnels = ++k;
+	}
+	return 0;
+}
+
 static int observe_pipeline(const struct observe_input *in, const struct state_pipeline *s, struct tcctl_diags *diags,
 			    struct model_pipeline *ret)
 {
 	struct model_pipeline m = {
 		.id = s->id, .link = s->link, .code_digest = s->code_digest, .data_digest = s->data_digest,
+		.rules_digest = s->rules_digest,
 		.ruleset = SPEC_NONE,
 	};
 	struct pipeline p = PIPELINE_INIT;
@@ -113,9 +132,8 @@ static int observe_pipeline(const struct observe_input *in, const struct state_p
 
 	m.order = strdup(s->order);
 	m.ruleset_name = s->ruleset ? strdup(s->ruleset) : NULL;
-	if (!m.order || (s->ruleset && !m.ruleset_name)) {
-		free(m.order);
-		free(m.ruleset_name);
+	if (!m.order || (s->ruleset && !m.ruleset_name) || observe_tunnels(in->state, s, &m)) {
+		model_pipeline_done(&m);
 		return -ENOMEM;
 	}
 	err = pipeline_open(in->owner_fd, s->id, &p);
@@ -455,6 +473,28 @@ static int observe_orphans(const struct observe_input *in, struct model *m)
 	return m->orphans ? 0 : -ENOMEM;
 }
 
+/* Devices that we made. One of another name or kind is not the one that we made, whatever its number. */
+static int observe_devices(const struct observe_input *in, struct model *m)
+{
+	const size_t n = in->state ? in->state->n_devices : 0;
+
+	m->devices = calloc(n + 1, sizeof(*m->devices));
+	if (!m->devices)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct state_device *s = &in->state->devices[i];
+		const struct nl_link *link = nl_links_by_index(in->links, s->ifindex);
+		struct model_device *d = &m->devices[m->n_devices++];
+
+		*d = (struct model_device){ .ifindex = s->ifindex };
+		memcpy(d->name, s->name, sizeof(d->name));
+		d->gone = !link || strcmp(link->name, s->name) || (strcmp(link->kind, "dummy") && strcmp(link->kind, "veth"));
+		if (!d->gone)
+			d->mtu = link->mtu;
+	}
+	return 0;
+}
+
 int observe_make(const struct observe_input *in, struct tcctl_diags *diags, struct model *ret)
 {
 	const size_t n_pipelines = in->state ? in->state->n_pipelines : 0;
@@ -473,6 +513,8 @@ int observe_make(const struct observe_input *in, struct tcctl_diags *diags, stru
 		err = observe_hooks(in, diags, &m);
 	if (!err)
 		err = observe_clsacts(in, diags, &m);
+	if (!err)
+		err = observe_devices(in, &m);
 	if (!err)
 		err = observe_orphans(in, &m);
 	if (err) {

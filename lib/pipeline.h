@@ -14,6 +14,7 @@
 #define TCCTL_LIB_PIPELINE_H
 
 #include "model.h"
+#include "pipeline/tunnels.h"
 #include "state.h"
 
 #define PIPELINE_MAPS_MAX 64
@@ -44,6 +45,8 @@ struct pipeline_want {
 	const struct spec *spec; /* for the programs of `runs` */
 	const struct spec_run *runs;
 	size_t n_runs;
+	struct pipeline_tunnels tunnels;
+	int learned_fd; /* the map of learned stations that the owner's pipelines share, with PIPELINE_TUNNELS_LEARN; else -1 */
 };
 
 /* A user's object, read once per apply. */
@@ -106,6 +109,15 @@ int pipeline_generation_set(const struct pipeline *p, uint32_t generation);
 int pipeline_arena_put(const struct pipeline *p, uint32_t slot, const void *lines, size_t n_lines);
 /* Give the memory of an arena back that nothing can read any more. */
 void pipeline_arena_drop(const struct pipeline *p, uint32_t slot);
+
+/* Tables that stay the same over changes: a map of a kind, pinned under a digest of all that it was made from. */
+int pipeline_keep(const struct pipeline *p, const char *kind, uint64_t digest, int fd);
+int pipeline_kept(const struct pipeline *p, const char *kind, uint64_t digest); /* a new fd; -ENOENT */
+/* Forget the others of that kind. */
+void pipeline_keep_only(const struct pipeline *p, const char *kind, uint64_t digest);
+/* A map into a slot of a map of maps that nothing reads now; and out of one. */
+int pipeline_inner_put(const struct pipeline *p, const char *map, uint32_t slot, int fd);
+void pipeline_inner_drop(const struct pipeline *p, const char *map, uint32_t slot);
 
 /* Wait until no packet can be inside programs and tables that were reachable before the call. */
 void pipeline_wait(void);

@@ -25,7 +25,7 @@ struct plan_pipeline {
 	unsigned int id;
 	int want, have; /* indices into the models, -1: none */
 	bool swap;	/* KEEP: new programs */
-	bool data;	/* KEEP: new rules */
+	bool data;	/* KEEP: new rules or tunnels */
 };
 
 struct plan_hook {
@@ -40,6 +40,12 @@ struct plan_clsact {
 	enum plan_op op; /* ADD or REMOVE (if nobody else uses it) */
 	uint32_t ifindex;
 	char device[16];
+};
+
+/* A device that tunnels want and that we make or made. */
+struct plan_device {
+	enum plan_op op; /* ADD, REMOVE, REPLACE (another MTU), KEEP, FORGET (it is gone) */
+	int want, have;	 /* indices into the models, -1: none */
 };
 
 struct plan_step {
@@ -57,6 +63,8 @@ struct tcctl_plan {
 	size_t n_hooks;
 	struct plan_clsact *clsacts;
 	size_t n_clsacts;
+	struct plan_device *devices;
+	size_t n_devices;
 	struct plan_step *steps;
 	size_t n_steps;
 	/* for tcctl_plan_order_get() */

@@ -19,6 +19,7 @@ struct rules_arena {
 
 struct rules_options {
 	size_t max_bytes; /* memory budget of the arena; 0: RULES_BUDGET_DEFAULT */
+	const uint16_t *tunnel_ids; /* by spec.tunnels: what classes with `tunnel:` encapsulate into; NULL: they do not */
 };
 #define RULES_BUDGET_DEFAULT (256UL << 20)
 

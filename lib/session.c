@@ -84,7 +84,13 @@ static int make_desired(struct session *s)
 	if (!err)
 		err = pipeline_objects_read(s->spec, s->diags, &s->objects);
 	if (!err)
-		err = desired_make(s->spec, &s->links, s->objects, s->diags, &s->want);
+		err = tunnel_world_make(s->spec, s->t->nl, &s->links, s->diags, &s->world);
+	if (!err)
+		err = desired_make(s->spec, &s->links, s->objects, s->world.tunnels, s->diags, &s->want);
+	if (!err) {
+		s->want.devices = TAKE_PTR(s->world.devices);
+		s->want.n_devices = s->world.n_devices;
+	}
 	for (size_t i = 0; i < s->want.n_hooks && !err; i++)
 		s->want.hooks[i].prio = s->t->prio;
 	return err;
@@ -133,6 +139,7 @@ int session_begin(struct session *s, struct tcctl *t, const struct spec *spec, c
 void session_done(struct session *s)
 {
 	tcctl_plan_free(s->plan);
+	tunnel_world_done(&s->world);
 	model_done(&s->want);
 	model_done(&s->have);
 	if (s->spec)

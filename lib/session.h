@@ -8,6 +8,7 @@
 #include "pipeline.h"
 #include "plan.h"
 #include "state.h"
+#include "tunnel/device.h"
 
 struct session {
 	struct tcctl *t;
@@ -24,6 +25,7 @@ struct session {
 	bool interrupted;
 	struct nl_links links;
 	struct pipeline_object *objects;
+	struct tunnel_world world;
 	struct model want, have;
 	struct tcctl_plan *plan;
 };

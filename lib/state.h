@@ -15,7 +15,7 @@
 #include "tcctl/abi.h"
 
 #define STATE_MAGIC 0x74637374U /* "tcst" */
-#define STATE_SCHEMA 1
+#define STATE_SCHEMA 2 /* 1: without tunnels and devices; still read */
 #define STATE_PIN "state"
 #define STATE_GONE UINT32_MAX
 
@@ -47,12 +47,19 @@ struct state_slot {
 	char *name;
 };
 
+/* A tunnel that a pipeline's tables hold. */
+struct state_pipeline_tunnel {
+	uint32_t id;
+	uint64_t digest; /* model_tunnel.digest */
+};
+
 struct state_pipeline {
 	uint32_t id;
 	uint32_t link; /* enum model_link */
 	char *ruleset; /* NULL: none */
 	char *order;
 	uint64_t code_digest, data_digest;
+	uint64_t rules_digest;
 	uint64_t elf_digest; /* of the built-in object it was loaded from */
 	uint64_t abi_digest; /* of what must stay: root program and lasting maps */
 	uint32_t generation; /* ctl.generation */
@@ -65,6 +72,23 @@ struct state_pipeline {
 	size_t n_classes;
 	struct state_counter *counters;
 	size_t n_counters;
+	uint32_t tunnel_chunks; /* as above, from TCCTL_CHUNK_TUNNELS on */
+	struct state_pipeline_tunnel *tunnels; /* in the order of their names */
+	size_t n_tunnels;
+};
+
+/* A tunnel of an owner: its id, and what `status` says of it. */
+struct state_tunnel {
+	char *name;
+	uint32_t id;
+	uint32_t gone; /* 1: not in the configuration any more; the id is free at the next change */
+	char *type, *local, *remote, *device; /* as `status` shows them; "" where there is none */
+};
+
+/* A device that we made. */
+struct state_device {
+	char name[16];
+	uint32_t ifindex;
 };
 
 struct state_hook {
@@ -91,6 +115,10 @@ struct state {
 	size_t n_hooks;
 	struct state_clsact *clsacts; /* by ifindex */
 	size_t n_clsacts;
+	struct state_tunnel *tunnels; /* by name */
+	size_t n_tunnels;
+	struct state_device *devices;
+	size_t n_devices;
 };
 
 struct state_record {
@@ -103,6 +131,10 @@ void state_pipeline_done(struct state_pipeline *p);
 void state_done(struct state *s);
 void state_record_done(struct state_record *r);
 struct state_pipeline *state_pipeline_find(const struct state *s, uint32_t id);
+const struct state_tunnel *state_tunnel_find(const struct state *s, const char *name);
+void state_tunnels_sort(struct state *s);
+const struct state_device *state_device_find(const struct state *s, uint32_t ifindex);
+int state_tunnels_copy(const struct state *from, struct state *to); /* tunnels only; `to` has none. -ENOMEM */
 const struct state_clsact *state_clsact_find(const struct state *s, uint32_t ifindex);
 void state_clsacts_sort(struct state *s);
 

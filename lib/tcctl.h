@@ -151,6 +151,10 @@ enum tcctl_step_kind {
 	TCCTL_STEP_PIPELINE_REMOVE,
 	TCCTL_STEP_CLEANUP,	     /* left over from an interrupted run */
 	TCCTL_STEP_STATE,	     /* only the stored configuration changes */
+	TCCTL_STEP_PIPELINE_TUNNELS, /* tunnels, routes, forwarding tables: the same generation write as new rules */
+	TCCTL_STEP_DEVICE_ADD,	     /* a device that a tunnel names and that is not there */
+	TCCTL_STEP_DEVICE_CHANGE,
+	TCCTL_STEP_DEVICE_REMOVE,    /* made by us and not wanted any more */
 	TCCTL_STEP_MAX,
 };
 /* "pipeline-add", …; stable names for machine output. */

@@ -70,9 +70,11 @@ static const char *step_sign(enum tcctl_step_kind kind)
 	switch (kind) {
 	case TCCTL_STEP_PIPELINE_ADD:
 	case TCCTL_STEP_CLSACT_ADD:
+	case TCCTL_STEP_DEVICE_ADD:
 	case TCCTL_STEP_HOOK_ADD: return "+";
 	case TCCTL_STEP_HOOK_REMOVE:
 	case TCCTL_STEP_CLSACT_REMOVE:
+	case TCCTL_STEP_DEVICE_REMOVE:
 	case TCCTL_STEP_INTERFACE_REMOVE:
 	case TCCTL_STEP_PIPELINE_REMOVE: return "-";
 	default: return "~";

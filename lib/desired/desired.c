@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "desired/internal.h"
 #include "digest.h"
 #include "object.h"
+#include "pipeline/tunnels.h"
 #include "tcctl/abi.h"
 #include "util.h"
 
@@ -203,7 +205,10 @@ static char *order_text(const struct spec *spec, const struct spec_hook *hook)
 				name);
 		sep = " → ";
 	}
-	for (uint32_t stage = 0; stage < TCCTL_STAGE_MAX; stage += TCCTL_STAGE_STRIDE) {
+	for (uint32_t stage = 0; stage < TCCTL_STAGE_END; stage += TCCTL_STAGE_STRIDE) {
+		if ((stage == TCCTL_STAGE_DECAP && desired_print_decap(f, sep, spec, hook)) ||
+		    (stage == TCCTL_STAGE_ENCAP && desired_print_encap(f, sep, spec, hook)))
+			sep = " → ";
 		if (stage == TCCTL_STAGE_CLASSIFY && hook->ruleset != SPEC_NONE) {
 			const struct spec_ruleset *set = &spec->rulesets[hook->ruleset];
 
@@ -233,49 +238,83 @@ static char *order_text(const struct spec *spec, const struct spec_hook *hook)
 struct building {
 	const struct spec *spec;
 	const struct pipeline_object *objects;
-	uint64_t *data_digests; /* per rule set, 0: not yet */
+	const struct tunnel_resolved *tunnels;
+	uint64_t *rules_digests; /* per rule set, 0: not yet */
 	uint64_t builtin; /* digest of the built-in object, which takes a while to make */
 	struct model m;
 };
 
-/* Index of the pipeline that a hook runs; pipelines of equal content are one. */
-static int pipeline_for(struct building *b, const struct spec_hook *hook, enum model_link link)
+/* What a hook has of tunnels. */
+static int add_tunnels(struct building *b, const struct spec_hook *hook, enum spec_dir dir, struct model_pipeline *p)
 {
-	const uint64_t code = code_digest(b->builtin, link, b->spec, hook, b->objects);
-	struct model_pipeline *p;
+	_cleanup_free_ bool *out = desired_out(b->spec, hook);
+	/* what comes in and goes into a tunnel is forwarded by us; what goes out has been forwarded or is our own */
+	const uint32_t flags = dir == SPEC_INGRESS ? TCCTL_TF_TERMINATES : 0;
+	int err;
 
+	if (!out)
+		return -ENOMEM;
+	err = desired_tunnels(b->spec, hook, out, b->tunnels, flags, &p->tunnels, &p->n_tunnels);
+	if (err || !p->n_tunnels)
+		return err;
+	p->needs = pipeline_tunnels_make(b->spec, hook, out);
+	p->tunnel_flags = flags;
+	p->code_digest = pipeline_tunnels_digest(p->code_digest, &p->needs);
+	p->data_digest = digest_u64(p->data_digest, desired_tunnels_digest(b->spec, hook, p->tunnels, p->n_tunnels));
+	return 0;
+}
+
+/* Index of the pipeline that a hook runs; pipelines of equal content are one. */
+static int pipeline_for(struct building *b, const struct spec_hook *hook, enum model_link link, enum spec_dir dir)
+{
+	struct model_pipeline *p, new;
+	int err;
+
+	/* all devices of a pattern have the same one */
+	for (size_t i = 0; i < b->m.n_pipelines; i++)
+		if (b->m.pipelines[i].hook == hook && b->m.pipelines[i].link == link)
+			return i;
+	new = (struct model_pipeline){
+		.link = link, .ruleset = hook->ruleset, .mode = hook->mode, .verdict = hook->verdict,
+		.runs = hook->runs, .n_runs = hook->n_runs, .hook = hook,
+		.code_digest = code_digest(b->builtin, link, b->spec, hook, b->objects),
+	};
+	if (hook->ruleset != SPEC_NONE) {
+		if (!b->rules_digests[hook->ruleset])
+			b->rules_digests[hook->ruleset] =
+				desired_ruleset_digest(b->spec, &b->spec->rulesets[hook->ruleset]);
+		new.rules_digest = desired_classes_digest(b->rules_digests[hook->ruleset], b->spec, hook);
+		new.data_digest = new.rules_digest;
+	}
+	err = b->spec->n_tunnels ? add_tunnels(b, hook, dir, &new) : 0;
+	if (err)
+		goto fail;
 	for (size_t i = 0; i < b->m.n_pipelines; i++) {
 		p = &b->m.pipelines[i];
-		if (p->link == link && p->ruleset == hook->ruleset && p->code_digest == code)
+		if (p->link == link && p->ruleset == hook->ruleset && p->code_digest == new.code_digest &&
+		    p->data_digest == new.data_digest) {
+			model_pipeline_done(&new);
 			return i;
+		}
+	}
+	err = -ENOMEM;
+	new.order = order_text(b->spec, hook);
+	if (!new.order)
+		goto fail;
+	if (hook->ruleset != SPEC_NONE) {
+		new.ruleset_name = strdup(b->spec->rulesets[hook->ruleset].name);
+		if (!new.ruleset_name)
+			goto fail;
 	}
 	p = realloc(b->m.pipelines, (b->m.n_pipelines + 1) * sizeof(*p));
 	if (!p)
-		return -ENOMEM;
+		goto fail;
 	b->m.pipelines = p;
-	p += b->m.n_pipelines;
-	*p = (struct model_pipeline){
-		.link = link, .ruleset = hook->ruleset, .mode = hook->mode, .verdict = hook->verdict,
-		.runs = hook->runs, .n_runs = hook->n_runs, .code_digest = code,
-		.order = order_text(b->spec, hook),
-	};
-	if (hook->ruleset != SPEC_NONE) {
-		const struct spec_ruleset *set = &b->spec->rulesets[hook->ruleset];
-
-		if (!b->data_digests[hook->ruleset])
-			b->data_digests[hook->ruleset] = desired_ruleset_digest(b->spec, set);
-		p->data_digest = b->data_digests[hook->ruleset];
-		p->ruleset_name = strdup(set->name);
-		if (!p->ruleset_name) {
-			free(p->order);
-			return -ENOMEM;
-		}
-	}
-	if (!p->order) {
-		free(p->ruleset_name);
-		return -ENOMEM;
-	}
+	p[b->m.n_pipelines] = new;
 	return b->m.n_pipelines++;
+fail:
+	model_pipeline_done(&new);
+	return err;
 }
 
 static bool has_l2(uint16_t type)
@@ -291,53 +330,85 @@ static uint16_t hook_flags(enum spec_side side, enum spec_dir dir)
 	return (dir == SPEC_EGRESS ? TCCTL_HOOK_EGRESS : 0) | (src_local ? TCCTL_HOOK_SRC_LOCAL : 0);
 }
 
-int desired_make(const struct spec *spec, const struct nl_links *links, const struct pipeline_object *objects,
-		 struct tcctl_diags *diags, struct model *ret)
+/* The hook of one direction of a device: the interface's, with the tunnel of the device if that is nowhere told. */
+static int hook_for(struct building *b, const struct spec_interface *iface, enum spec_dir dir, int tunnel,
+		    const struct spec_hook **ret)
 {
-	_cleanup_free_ int *interface_of = malloc((links->n + 1) * sizeof(*interface_of));
-	_cleanup_free_ uint64_t *data_digests = calloc(spec->n_rulesets + 1, sizeof(*data_digests));
+	const struct spec_hook *hook = iface ? &iface->hook[dir] : NULL;
+	struct spec_hook **copies, *copy;
+
+	if (hook && !hook->enabled)
+		hook = NULL;
+	*ret = hook;
+	if (dir != SPEC_EGRESS || tunnel == SPEC_NONE)
+		return 0;
+	copies = realloc(b->m.hook_copies, (b->m.n_hook_copies + 1) * sizeof(*copies));
+	if (!copies)
+		return -ENOMEM;
+	b->m.hook_copies = copies;
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = hook ? *hook : (struct spec_hook){ .enabled = true, .ruleset = SPEC_NONE };
+	copy->encap = tunnel;
+	copies[b->m.n_hook_copies++] = copy;
+	*ret = copy;
+	return 0;
+}
+
+static int add_hook(struct building *b, const struct nl_link *link, int interface, enum spec_dir dir, int tunnel)
+{
+	const struct spec_interface *iface = interface == SPEC_NONE ? NULL : &b->spec->interfaces[interface];
+	struct model_hook *hook = &b->m.hooks[b->m.n_hooks];
+	const struct spec_hook *wanted;
+	int pipeline, err;
+
+	err = hook_for(b, iface, dir, tunnel, &wanted);
+	if (err || !wanted)
+		return err;
+	pipeline = pipeline_for(b, wanted, has_l2(link->type) ? MODEL_LINK_ETHER : MODEL_LINK_RAW, dir);
+	if (pipeline < 0)
+		return pipeline;
+	*hook = (struct model_hook){
+		.ifindex = link->ifindex, .dir = dir, .pipeline = pipeline, .prio = MODEL_PRIO,
+		.handle = MODEL_HANDLE, .interface = interface,
+		.hook_id = hook_flags(iface ? iface->side : SPEC_SIDE_WAN, dir),
+	};
+	snprintf(hook->device, sizeof(hook->device), "%s", link->name);
+	b->m.n_hooks++;
+	return 0;
+}
+
+int desired_make(const struct spec *spec, const struct nl_links *links, const struct pipeline_object *objects,
+		 const struct tunnel_resolved *tunnels, struct tcctl_diags *diags, struct model *ret)
+{
+	_cleanup_free_ int *interface_of = malloc((links->n + 1) * sizeof(*interface_of)), *tunnel_of = NULL;
+	_cleanup_free_ uint64_t *rules_digests = calloc(spec->n_rulesets + 1, sizeof(*rules_digests));
 	struct matching m = { .spec = spec, .links = links, .diags = diags, .interface_of = interface_of };
-	struct building b = { .spec = spec, .objects = objects, .data_digests = data_digests };
+	struct building b = { .spec = spec, .objects = objects, .tunnels = tunnels,
+			      .rules_digests = rules_digests };
 	int err;
 
-	if (!interface_of || !data_digests)
+	if (!interface_of || !rules_digests)
 		return -ENOMEM;
 	for (size_t i = 0; i < links->n; i++)
 		interface_of[i] = SPEC_NONE;
 	err = match(&m);
+	if (!err)
+		err = desired_device_tunnels(spec, links, interface_of, diags, &tunnel_of);
 	if (err)
 		return err;
 	b.builtin = object_builtin_digest();
 	b.m.hooks = calloc(links->n * SPEC_DIR_MAX + 1, sizeof(*b.m.hooks));
 	if (!b.m.hooks)
 		return -ENOMEM;
-	for (size_t i = 0; i < links->n; i++) {
-		const struct nl_link *link = &links->items[i];
-		const struct spec_interface *iface;
-
-		if (interface_of[i] == SPEC_NONE)
-			continue;
-		iface = &spec->interfaces[interface_of[i]];
-		for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX; dir++) {
-			struct model_hook *hook = &b.m.hooks[b.m.n_hooks];
-			int pipeline;
-
-			if (!iface->hook[dir].enabled)
-				continue;
-			pipeline = pipeline_for(&b, &iface->hook[dir],
-						has_l2(link->type) ? MODEL_LINK_ETHER : MODEL_LINK_RAW);
-			if (pipeline < 0) {
-				model_done(&b.m);
-				return pipeline;
-			}
-			*hook = (struct model_hook){
-				.ifindex = link->ifindex, .dir = dir, .pipeline = pipeline, .prio = MODEL_PRIO,
-				.handle = MODEL_HANDLE, .interface = interface_of[i],
-				.hook_id = hook_flags(iface->side, dir),
-			};
-			snprintf(hook->device, sizeof(hook->device), "%s", link->name);
-			b.m.n_hooks++;
-		}
+	for (size_t i = 0; i < links->n && !err; i++)
+		for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX && !err; dir++)
+			if (interface_of[i] != SPEC_NONE || tunnel_of[i] != SPEC_NONE)
+				err = add_hook(&b, &links->items[i], interface_of[i], dir, tunnel_of[i]);
+	if (err) {
+		model_done(&b.m);
+		return err;
 	}
 	model_sort(&b.m);
 	*ret = b.m;

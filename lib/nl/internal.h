@@ -68,6 +68,11 @@ struct nl_dump_state {
 };
 int nl_dump_feed(struct nl_dump_state *s, const void *buf, size_t len);
 
+/* One request (made by nl_request()) and its answer: `fn` gets the first message of `type`; an error or, with NLM_F_ACK,
+ * the acknowledgement ends it, too. Returns what fn returned or what the kernel said. -EIO: the answer was lost. */
+typedef int nl_answer_fn(void *arg, const struct nlmsghdr *nlh);
+int nl_ask(struct nl *nl, struct nlmsghdr *request, uint16_t type, nl_answer_fn *fn, void *arg);
+
 /* Results of a batch from a datagram of answers; pure. ops[0] has sequence number `seq`; `answered[i]` is set.
  * -EBADMSG on malformed content. */
 int nl_run_feed(struct nl_op *ops, bool *answered, size_t n, uint32_t seq, uint32_t portid, const void *buf,

@@ -12,6 +12,7 @@
 #include "pipeline.h"
 #include "pipeline/internal.h"
 #include "tcctl/abi.h"
+#include "tcctl/tunnel.h"
 #include "util.h"
 
 static const char *const l3_programs[] = {
@@ -33,29 +34,38 @@ static const char *const entry_programs[] = {
 };
 _Static_assert(ARRAY_SIZE(entry_programs) == MODEL_LINK_MAX, "an entry for each kind of device");
 
-/* Auxiliary slots behind TCCTL_STAGE_END: their programs, loaded together with that of the stage they are part of. */
+/* Auxiliary slots behind TCCTL_STAGE_END: their programs, loaded with the stage or handlers that they are part of. */
 static const struct {
-	uint32_t slot, stage;
+	uint32_t slot;
 	const char *program;
 } aux_programs[] = {
-	{ TCCTL_STAGE_WALK, TCCTL_STAGE_CLASSIFY, "walk" },
-	{ TCCTL_STAGE_INNER_ETH, TCCTL_STAGE_DECAP, "entry_eth" },
-	{ TCCTL_STAGE_ENCAP_HEADER, TCCTL_STAGE_ENCAP, "encap_header" },
-	{ TCCTL_STAGE_TOO_BIG, TCCTL_STAGE_ENCAP, "too_big" },
-	{ TCCTL_STAGE_FLOOD, TCCTL_STAGE_ENCAP, "flood" },
-	{ TCCTL_STAGE_ENCAP_SUM, TCCTL_STAGE_ENCAP, "encap_sum" },
+	{ TCCTL_STAGE_WALK, "walk" },
+	{ TCCTL_STAGE_INNER_ETH, "entry_eth" },
+	{ TCCTL_STAGE_ENCAP_HEADER, "encap_header" },
+	{ TCCTL_STAGE_TOO_BIG, "too_big" },
+	{ TCCTL_STAGE_FLOOD, "flood" },
+	{ TCCTL_STAGE_ENCAP_SUM, "encap_sum" },
 };
 _Static_assert(ARRAY_SIZE(aux_programs) == TCCTL_STAGE_MAX - TCCTL_STAGE_AUX, "a program for each slot");
 
-/* Maps that every pipeline has. Others belong to classify and are made with it. */
+/* Maps that every pipeline has, and those that come with rules. All others are those of tunnels. */
 static const char *const base_maps[] = { "counters_fixed", "counters", "arenas", "ctl", "jt_root" };
+static const char *const classify_maps[] = { "flows", "scratch", "frags" };
 
-static bool is_base(const char *map_name)
+/* Is shared with other pipelines, or of no use: never made and kept by a pipeline. */
+#define LEARNED_MAP "learned"
+/* Tunnels without an outer header: a stage takes them off, not a handler. */
+#define STAGED_TYPES (1U << TCCTL_T_VLAN | 1U << TCCTL_T_METADATA)
+
+static bool map_wanted(const struct pipeline_want *w, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(base_maps); i++)
-		if (!strcmp(map_name, base_maps[i]))
+		if (!strcmp(name, base_maps[i]))
 			return true;
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(classify_maps); i++)
+		if (!strcmp(name, classify_maps[i]))
+			return w->classify;
+	return pipeline_tunnels_any(&w->tunnels);
 }
 
 void generation_done(struct generation *g)
@@ -140,32 +150,85 @@ static const struct spec_run *run_at(const struct pipeline_want *w, enum spec_ru
 	return NULL;
 }
 
-/* Ports of users' handlers: a well-known one has its slot, others get the free ones in order. */
-static int udp_slots(struct loading *l)
+static int udp_port_add(struct loading *l, uint16_t port, const struct loc *loc, unsigned int *n)
 {
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < l->want->n_runs; i++) {
-		const struct spec_run *run = &l->want->runs[i];
-
-		if (run->at != SPEC_AT_UDP_PORT || pipeline_udp_slot(run->slot) >= 0)
-			continue;
-		if (n == ARRAY_SIZE(l->cfg.udp_port)) {
-			diag_errno(diag_error(l->diags, &run->loc, "more than %zu UDP ports with a program of their own",
-					      ARRAY_SIZE(l->cfg.udp_port)),
-				   E2BIG);
-			return -E2BIG;
-		}
-		l->cfg.udp_port[n] = run->slot;
-		l->cfg.udp_used |= 1U << n++;
+	if (pipeline_udp_slot(port) >= 0)
+		return 0;
+	if (*n == ARRAY_SIZE(l->cfg.udp_port)) {
+		diag_errno(diag_error(l->diags, loc, "more than %zu UDP ports with a program of their own",
+				      ARRAY_SIZE(l->cfg.udp_port)),
+			   E2BIG);
+		return -E2BIG;
 	}
+	l->cfg.udp_port[*n] = port;
+	l->cfg.udp_used |= 1U << (*n)++;
 	return 0;
 }
 
-/* Does the pipeline run a built-in stage that has auxiliary slots? */
-static bool stage_wanted(const struct pipeline_want *w, uint32_t stage)
+/* Ports of users' handlers and of tunnels: a well-known one has its slot, others get the free ones in order. */
+static int udp_slots(struct loading *l)
 {
-	return stage == TCCTL_STAGE_CLASSIFY && w->classify;
+	const struct pipeline_tunnels *t = &l->want->tunnels;
+	unsigned int n = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < l->want->n_runs && !err; i++) {
+		const struct spec_run *run = &l->want->runs[i];
+
+		if (run->at == SPEC_AT_UDP_PORT)
+			err = udp_port_add(l, run->slot, &run->loc, &n);
+	}
+	for (size_t i = 0; i < t->n_ports && !err; i++)
+		err = udp_port_add(l, t->ports[i].port, NULL, &n);
+	return err;
+}
+
+/* The slot of a port; udp_slots() has given it one. */
+static uint32_t udp_slot(const struct loading *l, uint16_t port)
+{
+	int slot = pipeline_udp_slot(port);
+
+	for (unsigned int i = 0; slot < 0 && i < ARRAY_SIZE(l->cfg.udp_port); i++)
+		if (l->cfg.udp_used >> i & 1 && l->cfg.udp_port[i] == port)
+			slot = (int)(TCCTL_UDP_USER + i);
+	return (uint32_t)slot;
+}
+
+/* Does the pipeline need what is in an auxiliary slot? */
+static bool aux_wanted(const struct pipeline_want *w, uint32_t slot)
+{
+	switch (slot) {
+	case TCCTL_STAGE_WALK: return w->classify;
+	case TCCTL_STAGE_INNER_ETH: return w->tunnels.flags & PIPELINE_TUNNELS_INNER_ETH;
+	case TCCTL_STAGE_FLOOD: return w->tunnels.flags & PIPELINE_TUNNELS_FDB;
+	case TCCTL_STAGE_ENCAP_SUM: return w->tunnels.flags & PIPELINE_TUNNELS_CSUM;
+	default: return w->tunnels.encap;
+	}
+}
+
+/* A program of the built-in stages; NULL: the pipeline does without. */
+static const char *stage_program(const struct pipeline_want *w, uint32_t stage)
+{
+	switch (stage) {
+	case TCCTL_STAGE_DECAP: return w->tunnels.decap & STAGED_TYPES ? "decap" : NULL;
+	case TCCTL_STAGE_CLASSIFY: return w->classify ? "classify" : NULL;
+	case TCCTL_STAGE_MARK: return w->classify && w->mode == SPEC_MODE_ENFORCE ? "mark" : NULL;
+	case TCCTL_STAGE_ENCAP: return w->tunnels.encap ? "encap" : NULL;
+	case TCCTL_STAGE_END: return pipeline_tunnels_any(&w->tunnels) ? "deliver" : "end";
+	default: return NULL;
+	}
+}
+
+/* Programs that may learn get the owner's map, others an empty one, for they name it, too. */
+static int learned_use(struct loading *l, struct bpf_map *map)
+{
+	if (!pipeline_tunnels_any(&l->want->tunnels)) {
+		bpf_map__set_autocreate(map, false);
+		return 0;
+	}
+	if (l->want->learned_fd >= 0)
+		return bpf_map__reuse_fd(map, l->want->learned_fd);
+	return bpf_map__set_max_entries(map, 1);
 }
 
 static int choose(struct loading *l)
@@ -184,15 +247,14 @@ static int choose(struct loading *l)
 	for (uint32_t i = 0; i < TCCTL_L4_MAX && !err; i++)
 		if (!run_at(w, SPEC_AT_L4, i))
 			err = builtin_need(l, l4_programs[i]);
-	if (!err && w->classify)
-		err = builtin_need(l, "classify");
+	for (size_t i = 0; i < w->tunnels.n_ports && !err; i++)
+		err = builtin_need(l, pipeline_tunnel_program(w->tunnels.ports[i].type));
+	for (uint32_t i = 0; i <= TCCTL_STAGE_END && !err; i++)
+		if (stage_program(w, i))
+			err = builtin_need(l, stage_program(w, i));
 	for (size_t i = 0; i < ARRAY_SIZE(aux_programs) && !err; i++)
-		if (stage_wanted(w, aux_programs[i].stage))
+		if (aux_wanted(w, aux_programs[i].slot))
 			err = builtin_need(l, aux_programs[i].program);
-	if (!err && w->classify && w->mode == SPEC_MODE_ENFORCE)
-		err = builtin_need(l, "mark");
-	if (!err)
-		err = builtin_need(l, "end");
 	if (err)
 		return err;
 
@@ -202,9 +264,15 @@ static int choose(struct loading *l)
 
 		if (bpf_map__is_internal(map) || pipeline_table(name) >= 0)
 			continue;
+		if (!strcmp(name, LEARNED_MAP)) {
+			err = learned_use(l, map);
+			if (err)
+				return err;
+			continue;
+		}
 		fd = pipeline_map(l->p, name);
 		if (fd < 0) {
-			if (!w->classify && !is_base(name))
+			if (!map_wanted(w, name))
 				bpf_map__set_autocreate(map, false);
 			continue;
 		}
@@ -226,6 +294,10 @@ static int choose(struct loading *l)
 		l->cfg.flags |= TCCTL_CFG_OBSERVE;
 	if (w->odd)
 		l->cfg.flags |= TCCTL_CFG_ODD;
+	if (w->link == MODEL_LINK_RAW)
+		l->cfg.flags |= TCCTL_CFG_RAW;
+	l->cfg.decap = w->tunnels.decap;
+	l->cfg.encap = w->tunnels.encap;
 	err = udp_slots(l);
 	if (err)
 		return err;
@@ -256,7 +328,7 @@ static int take(struct loading *l)
 		const char *name = bpf_map__name(map);
 		int table = pipeline_table(name), fd = bpf_map__fd(map);
 
-		if (bpf_map__is_internal(map) || fd < 0)
+		if (bpf_map__is_internal(map) || fd < 0 || !strcmp(name, LEARNED_MAP))
 			continue;
 		if (table >= 0) {
 			err = keep_fd(fd, &l->g.tables[table]);
@@ -409,11 +481,11 @@ static int fill_stages(struct loading *l)
 
 	for (int i = 0; i < TCCTL_STAGE_MAX; i++)
 		fds[i] = owned[i] = -1;
-	if (w->classify)
-		fds[TCCTL_STAGE_CLASSIFY] = builtin_fd(l, names[TCCTL_STAGE_CLASSIFY] = "classify");
-	if (w->classify && w->mode == SPEC_MODE_ENFORCE)
-		fds[TCCTL_STAGE_MARK] = builtin_fd(l, names[TCCTL_STAGE_MARK] = "mark");
-	fds[TCCTL_STAGE_END] = builtin_fd(l, names[TCCTL_STAGE_END] = "end");
+	for (uint32_t i = 0; i <= TCCTL_STAGE_END; i++) {
+		names[i] = stage_program(w, i);
+		if (names[i])
+			fds[i] = builtin_fd(l, names[i]);
+	}
 	for (size_t i = 0; i < w->n_runs && !err; i++) {
 		const struct spec_run *run = &w->runs[i];
 		uint32_t slot = run->slot + 1;
@@ -437,7 +509,7 @@ static int fill_stages(struct loading *l)
 		const uint32_t slot = aux_programs[i].slot;
 		int fd;
 
-		if (!stage_wanted(w, aux_programs[i].stage))
+		if (!aux_wanted(w, slot))
 			continue;
 		fd = builtin_fd(l, aux_programs[i].program);
 		err = slot_fill(l, STATE_JT_STAGE, slot, fd);
@@ -461,7 +533,6 @@ static int fill_stages(struct loading *l)
 static int fill(struct loading *l)
 {
 	const struct pipeline_want *w = l->want;
-	unsigned int user_port = 0;
 	int err = 0;
 
 	for (uint32_t i = 0; i < TCCTL_L3_MAX && !err; i++)
@@ -470,15 +541,13 @@ static int fill(struct loading *l)
 		err = fill_handler(l, STATE_JT_L4, i, 0, run_at(w, SPEC_AT_L4, i), l4_programs[i]);
 	for (size_t i = 0; i < w->n_runs && !err; i++) {
 		const struct spec_run *run = &w->runs[i];
-		int slot;
 
-		if (run->at != SPEC_AT_UDP_PORT)
-			continue;
-		slot = pipeline_udp_slot(run->slot);
-		if (slot < 0)
-			slot = TCCTL_UDP_USER + user_port++;
-		err = fill_handler(l, STATE_JT_UDP, slot, run->slot, run, NULL);
+		if (run->at == SPEC_AT_UDP_PORT)
+			err = fill_handler(l, STATE_JT_UDP, udp_slot(l, run->slot), run->slot, run, NULL);
 	}
+	for (size_t i = 0; i < w->tunnels.n_ports && !err; i++)
+		err = fill_handler(l, STATE_JT_UDP, udp_slot(l, w->tunnels.ports[i].port), w->tunnels.ports[i].port, NULL,
+				   pipeline_tunnel_program(w->tunnels.ports[i].type));
 	return err ? err : fill_stages(l);
 }
 

@@ -14,6 +14,8 @@ static const char *const kind_names[] = {
 	[TCCTL_STEP_HOOK_REMOVE] = "hook-remove",	  [TCCTL_STEP_CLSACT_REMOVE] = "clsact-remove",
 	[TCCTL_STEP_INTERFACE_REMOVE] = "interface-remove", [TCCTL_STEP_PIPELINE_REMOVE] = "pipeline-remove",
 	[TCCTL_STEP_CLEANUP] = "cleanup",		  [TCCTL_STEP_STATE] = "state",
+	[TCCTL_STEP_PIPELINE_TUNNELS] = "pipeline-tunnels", [TCCTL_STEP_DEVICE_ADD] = "device-add",
+	[TCCTL_STEP_DEVICE_CHANGE] = "device-change",	  [TCCTL_STEP_DEVICE_REMOVE] = "device-remove",
 };
 _Static_assert(ARRAY_SIZE(kind_names) == TCCTL_STEP_MAX, "a name for each kind of step");
 
@@ -35,6 +37,7 @@ void tcctl_plan_free(struct tcctl_plan *plan)
 	free(plan->pipelines);
 	free(plan->hooks);
 	free(plan->clsacts);
+	free(plan->devices);
 	free(plan);
 }
 

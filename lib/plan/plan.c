@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "plan/internal.h"
 #include "tcctl/abi.h"
 #include "util.h"
 
@@ -203,6 +204,27 @@ static int match_pipelines(struct planning *p, int *have_of, int *want_of)
 	return 0;
 }
 
+/* Rules and tunnels are switched by the same write; which of them is new? */
+static void plan_data(struct planning *p, const struct plan_pipeline *pp, const struct model_pipeline *w,
+		      const struct model_pipeline *h)
+{
+	const bool rules = w->rules_digest != h->rules_digest || !same_name(w->ruleset_name, h->ruleset_name);
+	const bool tunnels = !plan_tunnels_same(w, h);
+	_cleanup_free_ char *what = plan_tunnels_text(w, h);
+
+	if (!what) {
+		p->err = -ENOMEM;
+		return;
+	}
+	if (tunnels)
+		step(p, TCCTL_STEP_PIPELINE_TUNNELS, NULL, -1, pp->id, "switch pipeline p%u to new tunnels: %s", pp->id, what);
+	if (rules || (!tunnels && !w->n_tunnels))
+		step(p, TCCTL_STEP_PIPELINE_RULES, NULL, -1, pp->id, "switch pipeline p%u to new rules: %s", pp->id, w->order);
+	else if (!tunnels)
+		step(p, TCCTL_STEP_PIPELINE_TUNNELS, NULL, -1, pp->id,
+		     "switch pipeline p%u to new ways into the same tunnels: %s", pp->id, w->order);
+}
+
 static int plan_pipelines(struct planning *p)
 {
 	const struct model *want = p->want, *have = p->have;
@@ -239,8 +261,7 @@ static int plan_pipelines(struct planning *p)
 								  "switch pipeline p%u to new programs: %s",
 				     pp->id, w->order, h->order);
 			if (pp->data)
-				step(p, TCCTL_STEP_PIPELINE_RULES, NULL, -1, pp->id,
-				     "switch pipeline p%u to new rules: %s", pp->id, w->order);
+				plan_data(p, pp, w, h);
 			continue;
 		}
 		pp->op = PLAN_ADD;
@@ -493,6 +514,61 @@ static void plan_gone_hooks(struct planning *p)
 	}
 }
 
+/* --- devices ---------------------------------------------------------------------------------------------- */
+
+static int plan_devices(struct planning *p)
+{
+	const struct model *want = p->want, *have = p->have;
+	struct tcctl_plan *plan = p->plan;
+
+	plan->devices = calloc(want->n_devices + have->n_devices + 1, sizeof(*plan->devices));
+	if (!plan->devices)
+		return -ENOMEM;
+	for (size_t i = 0; i < want->n_devices; i++) {
+		const struct model_device *w = &want->devices[i], *h = NULL;
+		struct plan_device *pd = &plan->devices[plan->n_devices];
+
+		*pd = (struct plan_device){ .op = PLAN_KEEP, .want = i, .have = -1 };
+		for (size_t k = 0; k < have->n_devices && !h; k++)
+			if (have->devices[k].ifindex == w->ifindex && !have->devices[k].gone) {
+				h = &have->devices[k];
+				pd->have = k;
+			}
+		if (w->make) {
+			pd->op = PLAN_ADD;
+			step(p, TCCTL_STEP_DEVICE_ADD, w->name, -1, 0, "create device %s, mtu %u", w->name, w->mtu);
+		} else if (!h) { /* somebody else's */
+			continue;
+		} else if (h->mtu != w->mtu) {
+			pd->op = PLAN_REPLACE;
+			step(p, TCCTL_STEP_DEVICE_CHANGE, w->name, -1, 0, "set the mtu of device %s to %u (was: %u)", w->name,
+			     w->mtu, h->mtu);
+		}
+		plan->n_devices++;
+	}
+	for (size_t i = 0; i < have->n_devices; i++) {
+		bool wanted = have->devices[i].gone;
+
+		for (size_t k = 0; k < plan->n_devices && !wanted; k++)
+			wanted = plan->devices[k].have == (int)i;
+		if (!wanted)
+			plan->devices[plan->n_devices++] = (struct plan_device){ .op = PLAN_REMOVE, .want = -1, .have = i };
+	}
+	return p->err;
+}
+
+/* Listed behind the hooks that leave them. */
+static void plan_gone_devices(struct planning *p)
+{
+	for (size_t i = 0; i < p->plan->n_devices; i++) {
+		const struct plan_device *pd = &p->plan->devices[i];
+		const char *name = pd->have >= 0 ? p->have->devices[pd->have].name : "";
+
+		if (pd->op == PLAN_REMOVE)
+			step(p, TCCTL_STEP_DEVICE_REMOVE, name, -1, 0, "remove device %s: we made it", name);
+	}
+}
+
 int plan_make(const char *owner, const struct model *want, const struct model *have, uint64_t spec_digest,
 	      struct tcctl_diags *diags, struct tcctl_plan **ret)
 {
@@ -509,11 +585,14 @@ int plan_make(const char *owner, const struct model *want, const struct model *h
 		     "remove pins of pipeline p%u, left over", have->orphans[i]);
 	err = p.err ? p.err : pair_hooks(&p);
 	if (!err)
+		err = plan_devices(&p);
+	if (!err)
 		err = plan_pipelines(&p);
 	if (!err)
 		err = plan_hooks(&p);
 	if (!err) {
 		plan_gone_hooks(&p);
+		plan_gone_devices(&p);
 		for (size_t i = 0; i < p.plan->n_pipelines; i++)
 			if (p.plan->pipelines[i].op == PLAN_REMOVE)
 				step(&p, TCCTL_STEP_PIPELINE_REMOVE, NULL, -1, p.plan->pipelines[i].id,

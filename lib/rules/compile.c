@@ -18,6 +18,7 @@ struct compile {
 	const struct spec_ruleset *set;
 	struct tcctl_diags *diags;
 	size_t max_bytes;
+	const uint16_t *tunnel_ids;
 	struct box_mode mode;
 	struct box_sets sets;
 	struct boxes boxes[ARENA_VIEWS];
@@ -35,7 +36,7 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-static void class_row(const struct spec_class *c, struct tcctl_class_row *row)
+static void class_row(const struct spec_class *c, const uint16_t *tunnel_ids, struct tcctl_class_row *row)
 {
 	*row = (struct tcctl_class_row){
 		.flags = c->flags,
@@ -46,6 +47,10 @@ static void class_row(const struct spec_class *c, struct tcctl_class_row *row)
 		.tc_index = c->tc_index,
 		.dscp = c->dscp,
 	};
+	if (!tunnel_ids)
+		row->flags &= ~TCCTL_C_TUNNEL;
+	else if (c->flags & TCCTL_C_TUNNEL && c->tunnel != SPEC_NONE)
+		row->tunnel = tunnel_ids[c->tunnel];
 }
 
 static int expand(struct compile *c)
@@ -83,7 +88,7 @@ static int begin(struct compile *c, uint32_t *ret_classes)
 	if (err)
 		return err;
 	for (size_t i = 0; i < c->spec->n_classes; i++)
-		class_row(&c->spec->classes[i], (struct tcctl_class_row *)(c->a.lines + *ret_classes) + i);
+		class_row(&c->spec->classes[i], c->tunnel_ids, (struct tcctl_class_row *)(c->a.lines + *ret_classes) + i);
 	return 0;
 }
 
@@ -224,6 +229,8 @@ int rules_compile(const struct spec *spec, const struct spec_ruleset *set, const
 
 	if (options && options->max_bytes)
 		c.max_bytes = options->max_bytes;
+	if (options)
+		c.tunnel_ids = options->tunnel_ids;
 	c.a.max = c.max_bytes / ARENA_LINE < ARENA_LINES_MAX ? c.max_bytes / ARENA_LINE : ARENA_LINES_MAX;
 	err = compile(&c, counter_ids, ret_arena);
 	if (!err && ret_stats)

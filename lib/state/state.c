@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "tcctl/tunnel.h"
 #include "util.h"
 
 static const char *const table_names[] = {
@@ -33,13 +34,32 @@ void state_pipeline_done(struct state_pipeline *p)
 	free(p->slots);
 	free(p->classes);
 	free(p->counters);
+	free(p->tunnels);
 	free(p->ruleset);
 	free(p->order);
 	memset(p, 0, sizeof(*p));
 }
 
+static void tunnels_done(struct state *s)
+{
+	for (size_t i = 0; i < s->n_tunnels; i++) {
+		struct state_tunnel *t = &s->tunnels[i];
+
+		free(t->name);
+		free(t->type);
+		free(t->local);
+		free(t->remote);
+		free(t->device);
+	}
+	free(s->tunnels);
+	s->tunnels = NULL;
+	s->n_tunnels = 0;
+}
+
 void state_done(struct state *s)
 {
+	tunnels_done(s);
+	free(s->devices);
 	for (size_t i = 0; i < s->n_pipelines; i++)
 		state_pipeline_done(&s->pipelines[i]);
 	free(s->pipelines);
@@ -84,10 +104,39 @@ void state_clsacts_sort(struct state *s)
 		qsort(s->clsacts, s->n_clsacts, sizeof(*s->clsacts), compare_clsacts);
 }
 
+static int compare_tunnels(const void *va, const void *vb)
+{
+	const struct state_tunnel *a = va, *b = vb;
+
+	return strcmp(a->name, b->name);
+}
+
+const struct state_tunnel *state_tunnel_find(const struct state *s, const char *name)
+{
+	const struct state_tunnel key = { .name = (char *)name };
+
+	return s->n_tunnels ? bsearch(&key, s->tunnels, s->n_tunnels, sizeof(key), compare_tunnels) : NULL;
+}
+
+void state_tunnels_sort(struct state *s)
+{
+	if (s->n_tunnels)
+		qsort(s->tunnels, s->n_tunnels, sizeof(*s->tunnels), compare_tunnels);
+}
+
+const struct state_device *state_device_find(const struct state *s, uint32_t ifindex)
+{
+	for (size_t i = 0; i < s->n_devices; i++)
+		if (s->devices[i].ifindex == ifindex)
+			return &s->devices[i];
+	return NULL;
+}
+
 /* --- codec: one pass over the structure, writing to or reading from a buffer ---------------------------- */
 
 struct codec {
 	bool writing;
+	uint32_t schema; /* of what is read; writing: STATE_SCHEMA */
 	char *buf;
 	size_t len, cap; /* writing: used and allocated; reading: cap is the end, len the position */
 	int err; /* sticky */
@@ -242,8 +291,45 @@ static void code_pipeline(struct codec *c, struct state_pipeline *p)
 		if (k->class >= p->n_classes)
 			c->err = c->err ? c->err : -EBADMSG;
 	}
+	if (c->schema >= 2) {
+		code_u64(c, &p->rules_digest);
+		code_u32(c, &p->tunnel_chunks);
+		code_array(c, (void **)&p->tunnels, &p->n_tunnels, sizeof(*p->tunnels), 12);
+		for (size_t i = 0; i < p->n_tunnels && !c->err; i++) {
+			code_u32(c, &p->tunnels[i].id);
+			code_u64(c, &p->tunnels[i].digest);
+		}
+	}
 	if (!c->err && !c->writing && (p->link >= MODEL_LINK_MAX || !p->id || !p->order))
 		c->err = -EBADMSG;
+}
+
+static void code_tunnels(struct codec *c, struct state *s)
+{
+	code_array(c, (void **)&s->tunnels, &s->n_tunnels, sizeof(*s->tunnels), 28);
+	for (size_t i = 0; i < s->n_tunnels && !c->err; i++) {
+		struct state_tunnel *t = &s->tunnels[i];
+
+		code_str(c, &t->name);
+		code_u32(c, &t->id);
+		code_u32(c, &t->gone);
+		code_str(c, &t->type);
+		code_str(c, &t->local);
+		code_str(c, &t->remote);
+		code_str(c, &t->device);
+		if (!c->err && (!t->name || !t->type || !t->local || !t->remote || !t->device || !t->id ||
+				t->id > TCCTL_TUNNELS_MAX))
+			c->err = -EBADMSG;
+	}
+}
+
+static void code_devices(struct codec *c, struct state *s)
+{
+	code_array(c, (void **)&s->devices, &s->n_devices, sizeof(*s->devices), 20);
+	for (size_t i = 0; i < s->n_devices && !c->err; i++) {
+		code_device(c, s->devices[i].name);
+		code_u32(c, &s->devices[i].ifindex);
+	}
 }
 
 static void code_state(struct codec *c, struct state *s)
@@ -273,6 +359,10 @@ static void code_state(struct codec *c, struct state *s)
 	}
 	if (!c->writing && !c->err)
 		state_clsacts_sort(s);
+	if (c->schema >= 2) {
+		code_tunnels(c, s);
+		code_devices(c, s);
+	}
 }
 
 struct state_header {
@@ -283,7 +373,7 @@ struct state_header {
 
 int state_encode(const struct state *now, const struct state *next, void **ret_blob, size_t *ret_len)
 {
-	struct codec c = { .writing = true };
+	struct codec c = { .writing = true, .schema = STATE_SCHEMA };
 	struct state_header h = { .magic = STATE_MAGIC, .schema = STATE_SCHEMA };
 	uint32_t has_next = !!next;
 
@@ -318,8 +408,9 @@ int state_decode(const void *blob, size_t len, struct state_record *ret, uint32_
 	if (h.magic != STATE_MAGIC)
 		return -EBADMSG;
 	*ret_schema = h.schema;
-	if (h.schema != STATE_SCHEMA)
+	if (!h.schema || h.schema > STATE_SCHEMA)
 		return -EPROTONOSUPPORT;
+	c.schema = h.schema;
 	if (h.length > len - sizeof(h) ||
 	    digest_bytes(DIGEST_INIT, (const char *)blob + sizeof(h), h.length) != h.checksum)
 		return -EBADMSG;
@@ -342,11 +433,11 @@ int state_decode(const void *blob, size_t len, struct state_record *ret, uint32_
 /* Copies go through the codec too: one description of the structure, none to forget. */
 int state_pipeline_copy(const struct state_pipeline *p, struct state_pipeline *ret)
 {
-	struct codec out = { .writing = true }, in;
+	struct codec out = { .writing = true, .schema = STATE_SCHEMA }, in;
 	struct state_pipeline copy = {};
 
 	code_pipeline(&out, (struct state_pipeline *)p);
-	in = (struct codec){ .buf = out.buf, .cap = out.len, .err = out.err };
+	in = (struct codec){ .schema = STATE_SCHEMA, .buf = out.buf, .cap = out.len, .err = out.err };
 	code_pipeline(&in, &copy);
 	free(out.buf);
 	if (in.err) {
@@ -359,11 +450,11 @@ int state_pipeline_copy(const struct state_pipeline *p, struct state_pipeline *r
 
 int state_copy(const struct state *s, struct state *ret)
 {
-	struct codec out = { .writing = true }, in;
+	struct codec out = { .writing = true, .schema = STATE_SCHEMA }, in;
 	struct state copy = {};
 
 	code_state(&out, (struct state *)s);
-	in = (struct codec){ .buf = out.buf, .cap = out.len, .err = out.err };
+	in = (struct codec){ .schema = STATE_SCHEMA, .buf = out.buf, .cap = out.len, .err = out.err };
 	code_state(&in, &copy);
 	free(out.buf);
 	if (in.err) {
@@ -372,4 +463,17 @@ int state_copy(const struct state *s, struct state *ret)
 	}
 	*ret = copy;
 	return 0;
+}
+
+int state_tunnels_copy(const struct state *from, struct state *to)
+{
+	struct codec out = { .writing = true, .schema = STATE_SCHEMA }, in;
+
+	code_tunnels(&out, (struct state *)from);
+	in = (struct codec){ .schema = STATE_SCHEMA, .buf = out.buf, .cap = out.len, .err = out.err };
+	code_tunnels(&in, to);
+	free(out.buf);
+	if (in.err)
+		tunnels_done(to);
+	return in.err;
 }

@@ -11,6 +11,7 @@
 #include "observe.h"
 #include "pin.h"
 #include "rules.h"
+#include "tx/tunnels.h"
 #include "tx/tx.h"
 #include "util.h"
 
@@ -35,6 +36,7 @@ static int undo_arena(void *ctx, size_t i)
 	struct tx *tx = ctx;
 
 	pipeline_arena_drop(&tx->pipelines[i].p, tx->pipelines[i].new_slot);
+	tx_tunnels_drop(&tx->pipelines[i], tx->pipelines[i].new_slot);
 	return 0;
 }
 
@@ -62,6 +64,8 @@ static int make_chunks(struct tx *tx, struct tx_pipeline *tp, const struct state
 		chunks[n++] = TCCTL_CHUNK_HOOKS + i;
 	for (uint32_t i = old ? old->rule_chunks : 0; i < sp->rule_chunks; i++)
 		chunks[n++] = TCCTL_CHUNK_RULES + i;
+	for (uint32_t i = old ? old->tunnel_chunks : 0; i < sp->tunnel_chunks; i++)
+		chunks[n++] = TCCTL_CHUNK_TUNNELS + i;
 	err = n ? counters_chunks_make(tp->p.dir_fd, pipeline_map(&tp->p, "counters"), chunks, n) : 0;
 	if (err)
 		diag_errno(diag_object(diag_error(tx->s->diags, NULL, "cannot make counters: %s", strerror(-err)),
@@ -71,6 +75,28 @@ static int make_chunks(struct tx *tx, struct tx_pipeline *tp, const struct state
 }
 
 /* Compile the rule set and put it where the next data generation finds it. */
+static int build_rules(struct tx *tx, struct tx_pipeline *tp, const struct model_pipeline *want,
+		       const struct spec_ruleset *set, const uint32_t *counter_ids)
+{
+	const struct rules_options options = { .tunnel_ids = want->hook->class_tunnels && want->n_tunnels ? tx->tunnel_ids :
+													    NULL };
+	struct rules_arena arena = {};
+	int err;
+
+	err = rules_compile(tx->s->spec, set, counter_ids, &options, tx->s->diags, &arena, NULL);
+	if (err)
+		return err;
+	err = pipeline_arena_put(&tp->p, tp->new_slot, arena.lines, arena.n_lines);
+	rules_arena_done(&arena);
+	if (err)
+		diag_errno(diag_object(diag_error(tx->s->diags, &set->loc, "cannot load rule set '%s': %s", set->name,
+						  strerror(-err)),
+				       "p%u map arenas", tp->pp->id),
+			   err);
+	return err;
+}
+
+/* Rules and tunnels, for the next data generation. */
 static int build_data(struct tx *tx, size_t i, const struct state_pipeline *old, struct state_pipeline *sp)
 {
 	struct tx_pipeline *tp = &tx->pipelines[i];
@@ -79,7 +105,6 @@ static int build_data(struct tx *tx, size_t i, const struct state_pipeline *old,
 	const struct spec_ruleset *set = want->ruleset == SPEC_NONE ? NULL : &spec->rulesets[want->ruleset];
 	_cleanup_free_ uint32_t *ids = NULL, *fresh = NULL;
 	struct counters_reader reader = {};
-	struct rules_arena arena = {};
 	size_t n_fresh = 0;
 	int err;
 
@@ -96,28 +121,20 @@ static int build_data(struct tx *tx, size_t i, const struct state_pipeline *old,
 	free(sp->ruleset);
 	sp->ruleset = want->ruleset_name ? strdup(want->ruleset_name) : NULL;
 	sp->data_digest = want->data_digest;
-	if (!set)
+	sp->rules_digest = want->rules_digest;
+	if (!set && !want->n_tunnels) {
+		sp->n_tunnels = 0;
 		return 0;
-	err = rules_compile(spec, set, ids, NULL, tx->s->diags, &arena, NULL);
-	if (err)
-		return err;
+	}
 	/* with new programs, which read the other slot, the generation stays: see TCCTL_ARENA_SLOT */
 	if (tp->pp->op != PLAN_ADD && !tp->pp->swap)
 		tp->new_generation = tp->old_generation + 1;
 	tp->new_slot = TCCTL_ARENA_SLOT(tp->new_generation, sp->odd ? TCCTL_CFG_ODD : 0);
-	err = pipeline_arena_put(&tp->p, tp->new_slot, arena.lines, arena.n_lines);
-	rules_arena_done(&arena);
-	if (err) {
-		diag_errno(diag_object(diag_error(tx->s->diags, &set->loc, "cannot load rule set '%s': %s", set->name,
-						  strerror(-err)),
-				       "p%u map arenas", tp->pp->id),
-			   err);
-		return err;
-	}
 	if (tp->pp->op != PLAN_ADD)
 		undo_push(&tx->undo, undo_arena, i);
 	sp->generation = tp->new_generation;
-	return 0;
+	err = set ? build_rules(tx, tp, want, set, ids) : 0;
+	return err ? err : tx_tunnels_build(tx, tp, old, sp);
 }
 
 static int build_code(struct tx *tx, size_t i, struct state_pipeline *sp)
@@ -127,10 +144,12 @@ static int build_code(struct tx *tx, size_t i, struct state_pipeline *sp)
 	struct pipeline_want pw = {
 		.link = want->link, .classify = want->ruleset != SPEC_NONE, .mode = want->mode,
 		.verdict = want->verdict, .spec = tx->s->spec, .runs = want->runs, .n_runs = want->n_runs,
+		.tunnels = want->needs,
+		.learned_fd = want->needs.flags & PIPELINE_TUNNELS_LEARN ? tx->learned_fd : -1,
 	};
 	int err;
 
-	if (tp->pp->op != PLAN_ADD && tp->pp->data && pw.classify)
+	if (tp->pp->op != PLAN_ADD && tp->pp->data && (pw.classify || want->n_tunnels))
 		sp->odd = !sp->odd;
 	pw.odd = sp->odd;
 	err = generation_load(&tp->p, &pw, tx->s->objects, tx->s->diags, &tp->g);
@@ -310,11 +329,15 @@ int tx_build(struct tx *tx)
 		tx->pipelines[i] = (struct tx_pipeline){ .pp = &plan->pipelines[i], .p = PIPELINE_INIT,
 							 .g = GENERATION_INIT, .old_entry_fd = -1 };
 	/* per pipeline: make, tables, arena; switch and generation come with the commit */
-	err = undo_reserve(&tx->undo, 5 * plan->n_pipelines);
+	err = undo_reserve(&tx->undo, 5 * plan->n_pipelines + 1);
+	if (!err)
+		err = tx_tunnels_begin(tx);
 	for (size_t i = 0; i < plan->n_pipelines && !err; i++)
 		err = build_pipeline(tx, i);
 	if (!err)
 		err = build_next(tx);
+	if (!err)
+		err = tx_devices_next(tx);
 	if (err && tx->s->diags->n_errors == errors)
 		diag_errno(diag_error(tx->s->diags, NULL, "cannot prepare the change: %s", strerror(-err)), err);
 	return err;

@@ -6,6 +6,7 @@
 
 #include "caps.h"
 #include "diag.h"
+#include "tx/tunnels.h"
 #include "tx/tx.h"
 #include "util.h"
 
@@ -321,7 +322,9 @@ int tx_commit(struct tx *tx)
 	if (!tx->ops || !tx->was_fds || !tx->clsact_made)
 		return -ENOMEM;
 	plan_ops(tx);
-	err = undo_reserve(&tx->undo, plan->n_hooks + plan->n_clsacts + 2 * plan->n_pipelines);
+	err = undo_reserve(&tx->undo, plan->n_devices + plan->n_hooks + plan->n_clsacts + 2 * plan->n_pipelines);
+	if (!err)
+		err = tx_devices_commit(tx);
 	if (!err)
 		err = commit_clsacts(tx);
 	tx->result.clsact_seconds = tx_now() - start;

@@ -56,7 +56,8 @@ static int merge_pipeline(int owner_fd, struct state_pipeline *now, struct state
 			err = pipeline_generation_get(&p, &generation);
 		code = next->entry_id != now->entry_id && entry == next->entry_id;
 		data = next->generation != now->generation && generation == next->generation;
-		if (next->odd != now->odd || !next->ruleset) /* rules that changed with the programs */
+		/* what changed with the programs, or is not there */
+		if (next->odd != now->odd || next->generation == now->generation)
 			data = code;
 		pipeline_close(&p);
 	}
@@ -76,6 +77,8 @@ static int merge_pipeline(int owner_fd, struct state_pipeline *now, struct state
 		ret->hook_chunks = next->hook_chunks;
 	if (ret->rule_chunks < next->rule_chunks)
 		ret->rule_chunks = next->rule_chunks;
+	if (ret->tunnel_chunks < next->tunnel_chunks)
+		ret->tunnel_chunks = next->tunnel_chunks;
 	return err;
 }
 
@@ -219,6 +222,52 @@ static int merge_clsacts(const struct state_record *r, struct state *s)
 	return 0;
 }
 
+/* An id that either of the two states knows is taken. */
+static int merge_tunnels(const struct state_record *r, struct state *s)
+{
+	struct state added = {};
+	struct state_tunnel *tunnels;
+	int err;
+
+	err = state_tunnels_copy(&r->now, s);
+	if (!err)
+		err = state_tunnels_copy(&r->next, &added);
+	tunnels = err ? NULL : realloc(s->tunnels, (s->n_tunnels + added.n_tunnels + 1) * sizeof(*tunnels));
+	if (!tunnels) {
+		state_done(&added);
+		return err ? err : -ENOMEM;
+	}
+	s->tunnels = tunnels;
+	for (size_t i = 0; i < added.n_tunnels; i++) {
+		struct state_tunnel *t = &added.tunnels[i];
+		const struct state_tunnel *was = state_tunnel_find(&r->now, t->name);
+
+		if (was) {
+			s->tunnels[was - r->now.tunnels].gone &= t->gone;
+			continue;
+		}
+		s->tunnels[s->n_tunnels++] = *t;
+		*t = (struct state_tunnel){};
+	}
+	state_done(&added);
+	state_tunnels_sort(s);
+	return 0;
+}
+
+/* Those that were to be made may be there, those that were to go, too: looking at them tells. */
+static int merge_devices(const struct state_record *r, struct state *s)
+{
+	s->devices = calloc(r->now.n_devices + r->next.n_devices + 1, sizeof(*s->devices));
+	if (!s->devices)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->now.n_devices; i++)
+		s->devices[s->n_devices++] = r->now.devices[i];
+	for (size_t i = 0; i < r->next.n_devices; i++)
+		if (!state_device_find(&r->now, r->next.devices[i].ifindex))
+			s->devices[s->n_devices++] = r->next.devices[i];
+	return 0;
+}
+
 int recover_state(const char *owner, int owner_fd, struct nl *nl, struct state_record *record,
 		  struct tcctl_diags *diags, struct state *ret)
 {
@@ -236,6 +285,10 @@ int recover_state(const char *owner, int owner_fd, struct nl *nl, struct state_r
 		err = merge_hooks(owner, nl, diags, record, &s);
 	if (!err)
 		err = merge_clsacts(record, &s);
+	if (!err)
+		err = merge_tunnels(record, &s);
+	if (!err)
+		err = merge_devices(record, &s);
 	if (!err) {
 		drop_unused(record, &s);
 		s.spec = TAKE_PTR(record->now.spec);

@@ -7,6 +7,7 @@
 
 #include "diag.h"
 #include "pin.h"
+#include "tx/tunnels.h"
 #include "util.h"
 
 double tx_now(void)
@@ -36,6 +37,9 @@ static void tx_done(struct tx *tx)
 	for (size_t k = 0; tx->was_fds && tx->ops && k < tx->s->plan->n_hooks; k++)
 		if (tx->was_fds[k] >= 0)
 			close(tx->was_fds[k]);
+	if (tx->learned_fd >= 0)
+		close(tx->learned_fd);
+	free(tx->tunnel_ids);
 	free(tx->pipelines);
 	free(tx->ops);
 	free(tx->was_fds);
@@ -121,8 +125,13 @@ int tx_settle(struct tx *tx)
 			e = pipeline_remove(s->owner_fd, tp->pp->id);
 		else if (tp->pp->swap)
 			e = generation_pin_commit(&tp->p);
-		if (tp->new_slot != tp->old_slot)
+		if (tp->new_slot != tp->old_slot) {
 			pipeline_arena_drop(&tp->p, tp->old_slot);
+			tx_tunnels_drop(tp, tp->old_slot);
+			pipeline_keep_only(&tp->p, "routes", tp->kept_routes);
+		} else if (tp->pp->swap && !s->want.pipelines[tp->pp->want].n_tunnels) {
+			tx_tunnels_drop(tp, tp->old_slot); /* it has lost its tunnels */
+		}
 		if (e && !err) {
 			err = e;
 			diag_errno(diag_object(diag_error(s->diags, NULL, "cannot tidy up pins: %s", strerror(-e)), "p%u",
@@ -132,7 +141,11 @@ int tx_settle(struct tx *tx)
 	}
 	for (size_t i = 0; i < s->have.n_orphans && s->owner_fd >= 0; i++)
 		pipeline_remove(s->owner_fd, s->have.orphans[i]);
+	tx_tunnels_settle(tx);
 	e = remove_clsacts(tx);
+	if (!err)
+		err = e;
+	e = tx_devices_settle(tx);
 	/* While anything is left to do the intent stays: without it the next run would take the tables that wait beside the
 	 * old ones for left over, though they are the ones that run. */
 	if (!e && !err)
@@ -178,7 +191,7 @@ static void count(struct tx *tx)
 
 int tx_run(struct session *s, struct tcctl_result *ret_result)
 {
-	struct tx tx = { .s = s };
+	struct tx tx = { .s = s, .learned_fd = -1 };
 	double start = tx_now();
 	bool intent = false;
 	int err;

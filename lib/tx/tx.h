@@ -21,7 +21,8 @@ struct tx_pipeline {
 	struct generation g; /* ADD, swap */
 	int old_entry_fd;    /* swap: to go back */
 	uint32_t old_generation, new_generation; /* equal: rules do not change, or together with the programs */
-	uint32_t old_slot, new_slot; /* of the arenas; equal: the same one */
+	uint32_t old_slot, new_slot; /* of the arenas and tunnel tables; equal: the same one */
+	uint64_t kept_routes; /* digest of the table that is pinned for later; 0: none */
 	char filter_name[NL_BPF_NAME_MAX];
 };
 
@@ -34,6 +35,8 @@ struct tx {
 	int *was_fds;	    /* per plan->hooks: program to put back, -1 */
 	bool *clsact_made;  /* per plan->clsacts */
 	bool retires;	    /* packets may be inside what goes: wait before it does */
+	uint16_t *tunnel_ids; /* by spec.tunnels */
+	int learned_fd;	      /* the owner's map of learned stations, -1: nothing learns */
 	struct undo undo;
 	struct tcctl_result result;
 };

@@ -49,7 +49,7 @@ static int make(const char *interfaces)
 		printf("# %s\n", diags->n ? diags->items[0].message : "?");
 		return err;
 	}
-	return desired_make(spec, &links, no_objects, diags, &m);
+	return desired_make(spec, &links, no_objects, NULL, diags, &m);
 }
 
 static const struct model_hook *hook(const char *device, enum spec_dir dir)

@@ -45,6 +45,19 @@ static struct state sample(void)
 	s.clsacts = calloc(1, sizeof(*s.clsacts));
 	s.n_clsacts = 1;
 	s.clsacts[0] = (struct state_clsact){ "eth0", 2 };
+	p->rules_digest = 9;
+	p->tunnel_chunks = 1;
+	p->tunnels = calloc(1, sizeof(*p->tunnels));
+	p->n_tunnels = 1;
+	p->tunnels[0] = (struct state_pipeline_tunnel){ 5, 77 };
+	s.tunnels = calloc(2, sizeof(*s.tunnels));
+	s.n_tunnels = 2;
+	s.tunnels[0] = (struct state_tunnel){ strdup("old"), 4, 1, strdup("gre"), strdup("192.0.2.1"), strdup("any"), strdup("") };
+	s.tunnels[1] = (struct state_tunnel){ strdup("site-b"), 5, 0, strdup("vxlan"), strdup("192.0.2.1"), strdup("192.0.2.2"),
+					      strdup("vx0") };
+	s.devices = calloc(1, sizeof(*s.devices));
+	s.n_devices = 1;
+	s.devices[0] = (struct state_device){ "vx0", 12 };
 	return s;
 }
 
@@ -80,6 +93,10 @@ int main(void)
 	test_ok(!r.now.pipelines[0].counters[1].name);
 	test_eq(r.now.pipelines[0].classes[1].retired.bytes, 30);
 	test_streq(r.now.hooks[1].device, "eth0.100");
+	test_eq(state_tunnel_find(&r.now, "site-b")->id, 5);
+	test_ok(!state_tunnel_find(&r.now, "site-c"));
+	test_eq(r.now.pipelines[0].tunnels[0].digest, 77);
+	test_streq(state_device_find(&r.now, 12)->name, "vx0");
 	state_record_done(&r);
 
 	test_case("padding behind the blob does not matter");

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+/* Tunnels with a device of their own: what leaves there goes into the tunnel, without an interface having to say so. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "desired/internal.h"
+#include "diag.h"
+#include "tunnel/device.h"
+#include "util.h"
+
+/* Somebody has said what is to become of what leaves there. */
+static bool is_told(const struct spec_hook *hook)
+{
+	return hook->enabled && (hook->encap != SPEC_NONE || hook->n_routes || hook->class_tunnels);
+}
+
+int desired_device_tunnels(const struct spec *spec, const struct nl_links *links, const int *interface_of,
+			   struct tcctl_diags *diags, int **ret_of)
+{
+	int *of = malloc((links->n + 1) * sizeof(*of));
+	int err = 0;
+
+	if (!of)
+		return -ENOMEM;
+	for (size_t i = 0; i < links->n; i++)
+		of[i] = SPEC_NONE;
+	for (size_t i = 0; i < spec->n_tunnels; i++) {
+		const struct spec_tunnel *t = &spec->tunnels[i];
+		const struct nl_link *link = tunnel_takes_device(t) ? nl_links_find(links, t->device) : NULL;
+		size_t k;
+
+		if (!link)
+			continue;
+		k = link - links->items;
+		if (interface_of[k] != SPEC_NONE && is_told(&spec->interfaces[interface_of[k]].hook[SPEC_EGRESS]))
+			continue;
+		if (of[k] == SPEC_NONE) {
+			of[k] = i;
+			continue;
+		}
+		diag_errno(diag_device(diag_hint(diag_error(diags, &t->loc,
+							    "tunnels %s and %s have the same device, so that it is not clear "
+							    "where a packet goes that leaves there",
+							    spec->tunnels[of[k]].name, t->name),
+						 "say it: interfaces: %s: { egress: { encap: … } }", t->device),
+				       "%s", t->device),
+			   EINVAL);
+		err = -EINVAL;
+	}
+	if (err) {
+		free(of);
+		return err;
+	}
+	*ret_of = of;
+	return 0;
+}

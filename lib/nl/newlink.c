@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+/* Making and removing devices. */
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <sys/socket.h>
+
+#include "nl/internal.h"
+#include "nl/route.h"
+
+#define PEER_NAME "tcctl%d" /* the kernel puts a number in */
+
+static struct nlmsghdr *link_request(struct nl *nl, uint16_t type, uint16_t flags, uint32_t ifindex, uint32_t up_flags,
+				     uint32_t change)
+{
+	struct nlmsghdr *nlh = nl_request(nl, nl->tx, type, NLM_F_ACK | flags);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+
+	ifi->ifi_family = AF_UNSPEC;
+	ifi->ifi_index = (int)ifindex;
+	ifi->ifi_flags = up_flags;
+	ifi->ifi_change = change;
+	return nlh;
+}
+
+/*
+ * RTM_NEWLINK
+ *   struct ifinfomsg { ifi_index, ifi_flags IFF_UP [| IFF_NOARP] }
+ *   IFLA_IFNAME: string
+ *   IFLA_MTU: u32
+ *   IFLA_ADDRESS: MAC
+ *   IFLA_GSO_MAX_SEGS: u32 1        for !gso
+ *   IFLA_LINKINFO
+ *     IFLA_INFO_KIND: "dummy" | "veth"
+ *     IFLA_INFO_DATA                veth
+ *       VETH_INFO_PEER
+ *         struct ifinfomsg { ifi_index }
+ *         IFLA_IFNAME, IFLA_MTU
+ */
+static int make(struct nl *nl, const struct nl_link_want *w, bool veth)
+{
+	struct nlattr *info, *data, *peer;
+	struct nlmsghdr *nlh;
+
+	nlh = link_request(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, w->ifindex, IFF_UP | (w->arp ? 0 : IFF_NOARP),
+			   IFF_UP | IFF_NOARP);
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, w->name);
+	mnl_attr_put_u32(nlh, IFLA_MTU, w->mtu);
+	mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(w->mac), w->mac);
+	if (!w->gso)
+		mnl_attr_put_u32(nlh, IFLA_GSO_MAX_SEGS, 1);
+	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
+	mnl_attr_put_str(nlh, IFLA_INFO_KIND, veth ? "veth" : "dummy");
+	if (veth) {
+		struct ifinfomsg *ifi;
+
+		data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
+		peer = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
+		ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+		ifi->ifi_index = (int)w->peer;
+		mnl_attr_put_strz(nlh, IFLA_IFNAME, PEER_NAME);
+		mnl_attr_put_u32(nlh, IFLA_MTU, w->mtu);
+		mnl_attr_nest_end(nlh, peer);
+		mnl_attr_nest_end(nlh, data);
+	}
+	mnl_attr_nest_end(nlh, info);
+	return nl_ask(nl, nlh, NLMSG_ERROR, NULL, NULL);
+}
+
+/* The other end has to be up for the device to carry packets, and is to say nothing of itself. */
+static int raise_peer(struct nl *nl, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = link_request(nl, RTM_NEWLINK, 0, ifindex, 0, 0);
+	struct nlattr *spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC), *inet6 = mnl_attr_nest_start(nlh, AF_INET6);
+
+	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nlh, inet6);
+	mnl_attr_nest_end(nlh, spec);
+	(void)nl_ask(nl, nlh, NLMSG_ERROR, NULL, NULL); /* without IPv6 it has nothing to say anyway */
+	nlh = link_request(nl, RTM_NEWLINK, 0, ifindex, IFF_UP | IFF_NOARP, IFF_UP | IFF_NOARP);
+	return nl_ask(nl, nlh, NLMSG_ERROR, NULL, NULL);
+}
+
+int nl_link_make(struct nl *nl, const struct nl_link_want *want)
+{
+	int err = make(nl, want, false);
+
+	if (err != -EOPNOTSUPP)
+		return err;
+	err = make(nl, want, true);
+	if (err)
+		return err;
+	err = raise_peer(nl, want->peer);
+	if (err)
+		nl_link_delete(nl, want->ifindex);
+	return err;
+}
+
+int nl_link_mtu_set(struct nl *nl, uint32_t ifindex, uint32_t mtu)
+{
+	struct nlmsghdr *nlh = link_request(nl, RTM_NEWLINK, 0, ifindex, 0, 0);
+
+	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	return nl_ask(nl, nlh, NLMSG_ERROR, NULL, NULL);
+}
+
+int nl_link_delete(struct nl *nl, uint32_t ifindex)
+{
+	return nl_ask(nl, link_request(nl, RTM_DELLINK, 0, ifindex, 0, 0), NLMSG_ERROR, NULL, NULL);
+}

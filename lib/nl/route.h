@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/* Routes and devices of tunnels, over the same socket as everything else (nl.h). */
+#ifndef TCCTL_LIB_NL_ROUTE_H
+#define TCCTL_LIB_NL_ROUTE_H
+
+#include "nl.h"
+
+struct nl_route {
+	uint32_t ifindex; /* it leaves through */
+	uint32_t mtu;	  /* of the route itself; 0: that of the device */
+};
+
+/* The route to an address (family 4 or 6, network byte order), through `ifindex` and with `mark` unless 0.
+ * -ENETUNREACH, -EHOSTUNREACH, …: there is none. */
+int nl_route_get(struct nl *nl, uint8_t family, const uint8_t *to, uint32_t ifindex, uint32_t mark, struct nl_route *ret);
+
+/* A device that only passes packets to whoever is attached to it. */
+struct nl_link_want {
+	const char *name;
+	uint32_t ifindex; /* it is to have */
+	uint32_t peer;	  /* the other end's, where it has to be a veth pair */
+	uint32_t mtu;
+	uint8_t mac[6];
+	bool arp; /* ask for neighbours */
+	bool gso; /* false: TCP hands over no aggregates */
+};
+
+/* Make one and set it up: a dummy, or where the kernel has none a veth pair whose other end is up, too. -EEXIST: the
+ * name is taken; -EBUSY: an ifindex is. */
+int nl_link_make(struct nl *nl, const struct nl_link_want *want);
+int nl_link_mtu_set(struct nl *nl, uint32_t ifindex, uint32_t mtu);
+int nl_link_delete(struct nl *nl, uint32_t ifindex);
+
+#endif

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+#include "tunnel/device.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "diag.h"
+#include "nl/route.h"
+#include "util.h"
+
+#define MTU_MAX 65535U
+#define MTU_GUESS 1500U /* where there is no route yet */
+#define IPV6_MTU_MIN 1280U
+#define IPV4_MTU_MIN 68U
+
+/* Can packets be put into it? */
+static bool encapsulates(const struct spec_tunnel *t)
+{
+	return !spec_tunnel_cannot_send(t);
+}
+
+bool tunnel_takes_device(const struct spec_tunnel *t)
+{
+	/* in metadata mode the device is the kernel's, which takes what we send */
+	return t->device && t->mode == SPEC_TUNNEL_DIRECT && encapsulates(t) && (t->type != TCCTL_T_VLAN || t->underlay);
+}
+
+unsigned int tunnel_mtu_min(const struct spec_tunnel *t)
+{
+	return t->flags & (TCCTL_TF_INNER_ETH | TCCTL_TF_INNER_IPV6) ? IPV6_MTU_MIN : IPV4_MTU_MIN;
+}
+
+struct resolving {
+	const struct spec *spec;
+	struct nl *nl;
+	struct nl_links *links;
+	struct tcctl_diags *diags;
+	struct tunnel_world w;
+	int err;
+};
+
+/* --- devices ---------------------------------------------------------------------------------------------- */
+
+/* The next number that no device has; links are sorted by it. */
+static uint32_t free_ifindex(const struct resolving *r)
+{
+	uint32_t top = r->links->n ? r->links->items[r->links->n - 1].ifindex : 0;
+
+	for (size_t i = 0; i < r->w.n_devices; i++)
+		if (r->w.devices[i].make && r->w.devices[i].peer > top)
+			top = r->w.devices[i].peer;
+	return top + 1;
+}
+
+static int make_device(struct resolving *r, const struct spec_tunnel *t, struct model_device *d)
+{
+	struct nl_link *items = realloc(r->links->items, (r->links->n + 1) * sizeof(*items)), *link;
+
+	if (!items)
+		return -ENOMEM;
+	r->links->items = items;
+	d->make = true;
+	d->ifindex = free_ifindex(r);
+	d->peer = d->ifindex + 1;
+	if (getrandom(d->mac, sizeof(d->mac), 0) != sizeof(d->mac))
+		return -EIO;
+	d->mac[0] = (uint8_t)((d->mac[0] & 0xfcU) | 0x02U); /* locally administered, one station */
+	link = &items[r->links->n++];
+	*link = (struct nl_link){ .ifindex = d->ifindex, .type = ARPHRD_ETHER, .mac_len = 6, .flags = IFF_UP };
+	snprintf(link->name, sizeof(link->name), "%s", t->device);
+	memcpy(link->mac, d->mac, sizeof(d->mac));
+	return 0;
+}
+
+static int add_device(struct resolving *r, size_t i)
+{
+	const struct spec_tunnel *t = &r->spec->tunnels[i];
+	const struct nl_link *link = nl_links_find(r->links, t->device);
+	struct model_device *d = NULL;
+	int err;
+
+	if (!link && t->mode == SPEC_TUNNEL_METADATA) {
+		diag_device(diag_errno(diag_hint(diag_error(r->diags, &t->loc, "tunnel %s: no device '%s' in this network namespace",
+							    t->name, t->device),
+						 "metadata mode needs the kernel's own device: ip link add %s type %s external",
+						 t->device, tunnel_type_name(t->type)),
+				       ENODEV),
+			    "%s", t->device);
+		return -ENODEV;
+	}
+	if (t->mode == SPEC_TUNNEL_METADATA) {
+		r->w.tunnels[i].device = link->ifindex;
+		return 0;
+	}
+	for (size_t k = 0; k < r->w.n_devices && !d; k++)
+		if (link && r->w.devices[k].ifindex == link->ifindex)
+			d = &r->w.devices[k];
+	if (!d) {
+		d = &r->w.devices[r->w.n_devices];
+		*d = (struct model_device){ .gso = true, .tunnel = (int)i, .mtu = MTU_MAX };
+		snprintf(d->name, sizeof(d->name), "%s", t->device);
+		if (link)
+			d->ifindex = link->ifindex;
+		err = link ? 0 : make_device(r, t, d);
+		if (err)
+			return err;
+		r->w.n_devices++;
+		link = nl_links_by_index(r->links, d->ifindex);
+		if (!link)
+			return -EIO;
+		memcpy(d->mac, link->mac, sizeof(d->mac));
+	}
+	if (link->type == ARPHRD_ETHER && link->mac_len == 6)
+		memcpy(r->w.tunnels[i].device_mac, link->mac, 6);
+	r->w.tunnels[i].device = d->ifindex;
+	d->arp |= !!(t->flags & TCCTL_TF_INNER_ETH);
+	if (t->flags & (TCCTL_TF_CSUM | TCCTL_TF_SEQ))
+		d->gso = false;
+	return 0;
+}
+
+/* --- MTU -------------------------------------------------------------------------------------------------- */
+
+struct path {
+	uint32_t mtu; /* 0: unknown */
+	const char *device;
+};
+
+static uint32_t link_mtu(const struct resolving *r, uint32_t ifindex, const char **ret_name)
+{
+	const struct nl_link *link = nl_links_by_index(r->links, ifindex);
+
+	*ret_name = link ? link->name : "?";
+	return !link || !link->mtu ? 0 : link->mtu < MTU_MAX ? link->mtu : MTU_MAX;
+}
+
+/* Narrow `path` by the way to one remote. */
+static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t underlay, const struct spec_prefix *remote,
+		    struct path *path)
+{
+	struct nl_route route = {};
+	const char *device;
+	char text[64];
+	uint32_t mtu;
+	int err;
+
+	err = nl_route_get(r->nl, remote->family, remote->addr, underlay, t->mark, &route);
+	if (err) {
+		mtu = underlay ? link_mtu(r, underlay, &device) : MTU_GUESS;
+		tunnel_address_text(remote, 1, text, sizeof(text));
+		diag_hint(diag_warning(r->diags, &t->loc, "tunnel %s: no route to %s now (%s); an MTU of %u is assumed", t->name,
+				       text, strerror(-err), mtu),
+			  "`mtu:` says it; packets are dropped and counted until there is a route, and `tcctl apply` looks "
+			  "again");
+		if (!underlay)
+			device = "the way to the remote";
+	} else {
+		mtu = link_mtu(r, route.ifindex, &device);
+		if (route.mtu && (route.mtu < mtu || !mtu))
+			mtu = route.mtu;
+	}
+	if (mtu && (!path->mtu || mtu < path->mtu))
+		*path = (struct path){ mtu, device };
+}
+
+static const char *over(const struct spec_tunnel *t)
+{
+	return t->family == 6 ? " over IPv6" : t->family == 4 ? " over IPv4" : "";
+}
+
+static void check_mtu(struct resolving *r, const struct spec_tunnel *t, const struct path *path)
+{
+	const unsigned int overhead = tunnel_overhead(t), least = tunnel_mtu_min(t);
+	const unsigned int left = path->mtu > overhead ? path->mtu - overhead : 0;
+	struct diag *g;
+
+	if (t->mtu > left) {
+		g = t->df == SPEC_DF_CLEAR ? diag_warning(r->diags, &t->loc, "tunnel %s: packets of mtu %u with the %u bytes that "
+									     "%s%s adds are cut into fragments by %s, whose MTU "
+									     "is %u",
+							  t->name, t->mtu, overhead, tunnel_type_name(t->type), over(t),
+							  path->device, path->mtu) :
+					     diag_error(r->diags, &t->loc,
+							"tunnel %s: mtu %u does not fit: the MTU of %s is %u and %s%s adds %u",
+							t->name, t->mtu, path->device, path->mtu, tunnel_type_name(t->type),
+							over(t), overhead);
+		diag_hint(g, "at most %u fits; without `mtu:` it is used", left);
+		if (t->df == SPEC_DF_CLEAR)
+			return;
+	} else if (!t->mtu && left < least) {
+		g = diag_error(r->diags, &t->loc,
+			       "tunnel %s: the MTU of %s, %u, leaves %u for what is inside, for %s%s adds %u; %s needs %u", t->name,
+			       path->device, path->mtu, left, tunnel_type_name(t->type), over(t), overhead,
+			       least == IPV6_MTU_MIN ? "IPv6" : "IPv4", least);
+		if (least == IPV6_MTU_MIN && left >= IPV4_MTU_MIN)
+			diag_hint(g, "raise that MTU, or say that no IPv6 is inside: `mtu: %u`", left);
+		else
+			diag_hint(g, "raise that MTU");
+	} else {
+		return;
+	}
+	diag_errno(diag_device(g, "%s", path->device), EMSGSIZE);
+	r->err = r->err ? r->err : -EMSGSIZE;
+}
+
+static void resolve_mtu(struct resolving *r, size_t i)
+{
+	const struct spec_tunnel *t = &r->spec->tunnels[i];
+	struct tunnel_resolved *res = &r->w.tunnels[i];
+	struct path path = {};
+
+	if (!encapsulates(t))
+		return;
+	if (t->mode == SPEC_TUNNEL_METADATA) {
+		path.mtu = link_mtu(r, res->device, &path.device);
+		res->mtu = (uint16_t)path.mtu;
+		return;
+	}
+	if (t->type == TCCTL_T_VLAN) {
+		path.mtu = res->underlay ? link_mtu(r, res->underlay, &path.device) : 0;
+	} else if (t->flags & TCCTL_TF_FDB) {
+		for (size_t k = 0; k < t->n_flood; k++)
+			look_up(r, t, res->underlay, &t->flood[k], &path);
+		for (size_t k = 0; k < t->n_stations; k++) {
+			bool same = k && !memcmp(&t->stations[k].remote, &t->stations[k - 1].remote, sizeof(t->stations[k].remote));
+
+			if (!same)
+				look_up(r, t, res->underlay, &t->stations[k].remote, &path);
+		}
+	} else {
+		look_up(r, t, res->underlay, &t->remotes[0], &path);
+	}
+	if (!path.mtu)
+		return;
+	res->mtu = (uint16_t)path.mtu;
+	check_mtu(r, t, &path);
+}
+
+/* Our devices take what fits into all of the tunnels that they belong to. */
+static void size_device(struct resolving *r, size_t i)
+{
+	const struct spec_tunnel *t = &r->spec->tunnels[i];
+	const struct tunnel_resolved *res = &r->w.tunnels[i];
+	const unsigned int overhead = tunnel_overhead(t);
+	uint32_t mtu = t->mtu ? t->mtu : res->mtu > overhead ? res->mtu - overhead : 0;
+
+	for (size_t k = 0; k < r->w.n_devices; k++)
+		if (r->w.devices[k].ifindex == res->device && mtu && mtu < r->w.devices[k].mtu)
+			r->w.devices[k].mtu = mtu;
+}
+
+static void finish_devices(struct resolving *r)
+{
+	for (size_t k = 0; k < r->w.n_devices; k++) {
+		struct model_device *d = &r->w.devices[k];
+
+		if (d->mtu == MTU_MAX)
+			d->mtu = MTU_GUESS;
+		for (size_t i = 0; i < r->links->n; i++)
+			if (d->make && r->links->items[i].ifindex == d->ifindex)
+				r->links->items[i].mtu = d->mtu;
+	}
+}
+
+static int resolve_underlay(struct resolving *r, size_t i)
+{
+	const struct spec_tunnel *t = &r->spec->tunnels[i];
+	const struct nl_link *link = nl_links_find(r->links, t->underlay);
+
+	if (!link) {
+		diag_device(diag_errno(diag_error(r->diags, &t->loc, "tunnel %s: no device '%s' in this network namespace "
+								     "(underlay)",
+						  t->name, t->underlay),
+				       ENODEV),
+			    "%s", t->underlay);
+		return -ENODEV;
+	}
+	r->w.tunnels[i].underlay = link->ifindex;
+	return 0;
+}
+
+int tunnel_world_make(const struct spec *spec, struct nl *nl, struct nl_links *links, struct tcctl_diags *diags,
+		      struct tunnel_world *ret)
+{
+	struct resolving r = { .spec = spec, .nl = nl, .links = links, .diags = diags };
+
+	r.w.tunnels = calloc(spec->n_tunnels + 1, sizeof(*r.w.tunnels));
+	r.w.devices = calloc(spec->n_tunnels + 1, sizeof(*r.w.devices));
+	if (!r.w.tunnels || !r.w.devices)
+		r.err = -ENOMEM;
+	for (size_t i = 0; i < spec->n_tunnels && r.err != -ENOMEM; i++) {
+		int err = spec->tunnels[i].underlay ? resolve_underlay(&r, i) : 0;
+
+		if (!err && spec->tunnels[i].device)
+			err = add_device(&r, i);
+		r.err = r.err ? r.err : err;
+	}
+	for (size_t i = 0; i < spec->n_tunnels && r.err != -ENOMEM; i++) {
+		resolve_mtu(&r, i);
+		size_device(&r, i);
+	}
+	if (!r.err)
+		finish_devices(&r);
+	if (r.err)
+		tunnel_world_done(&r.w);
+	*ret = r.w;
+	return r.err;
+}
+
+void tunnel_world_done(struct tunnel_world *w)
+{
+	free(w->tunnels);
+	free(w->devices);
+	*w = (struct tunnel_world){};
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "nl/route.h"
+#include "tx/tunnels.h"
+#include "util.h"
+
+static const struct model_device *wanted(const struct tx *tx, const struct plan_device *pd)
+{
+	return pd->want >= 0 ? &tx->s->want.devices[pd->want] : NULL;
+}
+
+static int undo_make(void *ctx, size_t k)
+{
+	const struct tx *tx = ctx;
+	int err = nl_link_delete(tx->s->t->nl, wanted(tx, &tx->s->plan->devices[k])->ifindex);
+
+	return err == -ENODEV ? 0 : err;
+}
+
+static int undo_mtu(void *ctx, size_t k)
+{
+	const struct tx *tx = ctx;
+	const struct model_device *had = &tx->s->have.devices[tx->s->plan->devices[k].have];
+	int err = nl_link_mtu_set(tx->s->t->nl, had->ifindex, had->mtu);
+
+	return err == -ENODEV ? 0 : err;
+}
+
+static void failed(struct tx *tx, const struct model_device *d, const char *what, int err)
+{
+	const struct spec_tunnel *t = &tx->s->spec->tunnels[d->tunnel];
+	struct diag *g = diag_error(tx->s->diags, &t->loc, "tunnel %s: cannot %s device %s: %s", t->name, what, d->name,
+				    strerror(-err));
+
+	if (err == -EBUSY || err == -EEXIST)
+		diag_hint(g, "another device was made in the same moment; try again");
+	else if (err == -EOPNOTSUPP)
+		diag_hint(g, "this kernel has neither dummy nor veth devices; make one yourself and name it in `device:`");
+	if (nl_extack(tx->s->t->nl)[0])
+		diag_detail(g, nl_extack(tx->s->t->nl));
+	diag_errno(diag_device(g, "%s", d->name), err);
+}
+
+int tx_devices_commit(struct tx *tx)
+{
+	const struct tcctl_plan *plan = tx->s->plan;
+	int err = 0;
+
+	for (size_t k = 0; k < plan->n_devices && !err; k++) {
+		const struct model_device *d = wanted(tx, &plan->devices[k]);
+
+		if (plan->devices[k].op == PLAN_ADD) {
+			const struct nl_link_want want = { .name = d->name, .ifindex = d->ifindex, .peer = d->peer, .mtu = d->mtu,
+							   .arp = d->arp, .gso = d->gso,
+							   .mac = { d->mac[0], d->mac[1], d->mac[2], d->mac[3], d->mac[4],
+								    d->mac[5] } };
+
+			err = nl_link_make(tx->s->t->nl, &want);
+			if (err)
+				failed(tx, d, "create", err);
+			else
+				undo_push(&tx->undo, undo_make, k);
+		} else if (plan->devices[k].op == PLAN_REPLACE) {
+			err = nl_link_mtu_set(tx->s->t->nl, d->ifindex, d->mtu);
+			if (err)
+				failed(tx, d, "set the mtu of", err);
+			else
+				undo_push(&tx->undo, undo_mtu, k);
+		}
+	}
+	return err;
+}
+
+int tx_devices_settle(struct tx *tx)
+{
+	const struct tcctl_plan *plan = tx->s->plan;
+	int err = 0, e;
+
+	for (size_t k = 0; k < plan->n_devices; k++) {
+		const struct model_device *d;
+
+		if (plan->devices[k].op != PLAN_REMOVE)
+			continue;
+		d = &tx->s->have.devices[plan->devices[k].have];
+		e = nl_link_delete(tx->s->t->nl, d->ifindex);
+		if (!e || e == -ENODEV)
+			continue;
+		diag_errno(diag_device(diag_error(tx->s->diags, NULL, "cannot remove device %s: %s", d->name, strerror(-e)), "%s",
+				       d->name),
+			   e);
+		err = err ? err : e;
+	}
+	return err;
+}
+
+int tx_devices_next(struct tx *tx)
+{
+	const struct tcctl_plan *plan = tx->s->plan;
+
+	tx->next.devices = calloc(plan->n_devices + 1, sizeof(*tx->next.devices));
+	if (!tx->next.devices)
+		return -ENOMEM;
+	for (size_t k = 0; k < plan->n_devices; k++) {
+		const struct model_device *d = wanted(tx, &plan->devices[k]);
+		struct state_device *s = &tx->next.devices[tx->next.n_devices];
+
+		if (!d)
+			continue;
+		s->ifindex = d->ifindex;
+		memcpy(s->name, d->name, sizeof(s->name));
+		tx->next.n_devices++;
+	}
+	return 0;
+}
