@@ -266,6 +266,18 @@ static __always_inline bool decrement(struct __sk_buff *skb, struct tcctl_encap 
 	return !bpf_skb_store_bytes(skb, l3 + 7, &s->mtu, 1, BPF_F_RECOMPUTE_CSUM);
 }
 
+/* What Ethernet padded a short packet with is not part of it, and stays here as it does when a packet is routed. */
+static __always_inline bool trim(struct __sk_buff *skb, const struct tcctl_encap *s)
+{
+	__u32 end = tcctl_l3(skb);
+
+	end += s->kind == TCCTL_F_IPV4 ? bpf_ntohl(s->w[0]) & 0xffff : 40 + (bpf_ntohl(s->w[1]) >> 16);
+	/* a length of 0 is that of a packet of more than 64 KiB */
+	if (tcctl_likely(skb->len <= end) || end < tcctl_l3(skb) + 20 || (s->kind == TCCTL_F_IPV6 && !(s->w[1] & bpf_htonl(0xffff0000))))
+		return true;
+	return !bpf_skb_change_tail(skb, end, 0);
+}
+
 /* Jump, or go on with the packet as it is. */
 static __always_inline int encapsulate(struct __sk_buff *skb)
 {
@@ -306,6 +318,8 @@ static __always_inline int encapsulate(struct __sk_buff *skb)
 		}
 		hop = true;
 	}
+	if (!(row->flags & TCCTL_TF_INNER_ETH) && row->type != TCCTL_T_VLAN && !skb->gso_size && !trim(skb, s))
+		return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED) + 1;
 	mtu = row->mtu;
 	if (mtu) {
 		if (tcctl_unlikely(skb->len - tcctl_l3(skb) > mtu) && wire_length(skb, s, tcctl_l3(skb)) > mtu) {

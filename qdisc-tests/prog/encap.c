@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The encap stage: packets in, bytes and context out, against a plain-C model (lib/tunnelref_encap.h). Every type over
+ * IPv4 and IPv6, with every kind of payload and policy; random ones, hostile ones.
+ */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "packet.h"
+#include "pipe.h"
+#include "test.h"
+#include "tunnel.h"
+#include "tunnelref_encap.h"
+#include "tunnels.h"
+
+#define ID 5
+#define ROUNDS 20000
+
+static struct pipe p;
+static struct tunnels tables;
+static struct rng rng = { .state = 20261121 };
+
+/* --- configurations ------------------------------------------------------------------------------------- */
+
+static struct spec_prefix remote_of[2] = {
+	{ .family = 4, .len = 32, .addr = { 203, 0, 113, 9 } },
+	{ .family = 6, .len = 128, .addr = { 0x20, 1, 0xd, 0xb8, 0xff, [15] = 9 } },
+};
+static const struct spec_prefix local_of[2] = {
+	{ .family = 4, .len = 32, .addr = { 203, 0, 113, 1 } },
+	{ .family = 6, .len = 128, .addr = { 0x20, 1, 0xd, 0xb8, 0xff, [15] = 1 } },
+};
+
+static const struct {
+	uint8_t type;
+	const char *name;
+	bool eth, ip; /* what may be inside */
+	bool one;     /* a header that does not tell the kind: one kind of IP only */
+} types[] = {
+	{ TCCTL_T_IPIP, "ipip", false, true, false },	     { TCCTL_T_GRE, "gre", true, true, false },
+	{ TCCTL_T_VXLAN, "vxlan", true, false, false },	     { TCCTL_T_GENEVE, "geneve", true, true, false },
+	{ TCCTL_T_GTPU, "gtpu", false, true, false },	     { TCCTL_T_FOU, "fou", false, true, true },
+	{ TCCTL_T_GUE, "gue", false, true, false },	     { TCCTL_T_MPLS_UDP, "mpls-udp", false, true, false },
+	{ TCCTL_T_MPLS_GRE, "mpls-gre", false, true, false },
+};
+#define N_TYPES (sizeof(types) / sizeof(types[0]))
+
+static bool coin(void)
+{
+	return rng_below(&rng, 2);
+}
+
+static void spec_base(struct spec_tunnel *t, unsigned int type, bool v6)
+{
+	*t = (struct spec_tunnel){
+		.type = types[type].type,
+		.family = v6 ? 6 : 4,
+		.has_local = true,
+		.local = local_of[v6],
+		.remotes = &remote_of[v6],
+		.n_remotes = 1,
+		.id = 42,
+		.id_out = 42,
+		.port = 4789,
+		.sport_min = 49152,
+		.sport_max = 65535,
+		.ttl = 64,
+		.flags = TCCTL_TF_DSCP_INHERIT | (types[type].ip ? TCCTL_TF_INNER_IPV4 | TCCTL_TF_INNER_IPV6 :
+								   TCCTL_TF_INNER_ETH),
+	};
+	if (types[type].one)
+		t->flags &= ~TCCTL_TF_INNER_IPV6;
+	if (t->type == TCCTL_T_MPLS_UDP || t->type == TCCTL_T_MPLS_GRE) {
+		t->labels[0] = 100;
+		t->labels[1] = 0xfffff;
+		t->n_labels = 2;
+	}
+}
+
+static void spec_random(struct spec_tunnel *t, unsigned int type)
+{
+	static struct spec_qfi qfis[] = { { 1, 46 }, { 2, 34 }, { 63, 0 }, { 7, 63 } };
+	uint32_t inner;
+
+	spec_base(t, type, coin());
+	inner = types[type].eth && (!types[type].ip || coin()) ? TCCTL_TF_INNER_ETH :
+		types[type].one ? (coin() ? TCCTL_TF_INNER_IPV4 : TCCTL_TF_INNER_IPV6) :
+		rng_below(&rng, 4) ? TCCTL_TF_INNER_IPV4 | TCCTL_TF_INNER_IPV6 :
+				     (coin() ? TCCTL_TF_INNER_IPV4 : TCCTL_TF_INNER_IPV6);
+	t->flags = inner | (coin() ? TCCTL_TF_TTL_INHERIT : 0) | (coin() ? TCCTL_TF_DSCP_INHERIT : 0) |
+		   (coin() ? TCCTL_TF_ECN_OFF : 0);
+	t->ttl = (uint8_t)(1 + rng_below(&rng, 255));
+	t->dscp = (uint8_t)rng_below(&rng, 64);
+	t->df = rng_below(&rng, SPEC_DF_MAX);
+	t->id = rng_next(&rng);
+	t->id_out = t->type == TCCTL_T_VXLAN || t->type == TCCTL_T_GENEVE ? rng_below(&rng, 1 << 24) : rng_next(&rng);
+	t->port = (uint16_t)(1 + rng_below(&rng, 65535));
+	if (coin()) {
+		t->sport_min = (uint16_t)rng_below(&rng, 65536);
+		t->sport_max = (uint16_t)(t->sport_min + rng_below(&rng, 65536U - t->sport_min));
+	}
+	if (t->type != TCCTL_T_IPIP && coin())
+		t->flags |= TCCTL_TF_CSUM;
+	if (t->type == TCCTL_T_GRE) {
+		t->has_id = coin();
+		t->flags |= coin() ? TCCTL_TF_SEQ : 0;
+	}
+	if (t->type == TCCTL_T_VXLAN && coin())
+		t->flags |= TCCTL_TF_GBP;
+	if (t->n_labels) {
+		t->n_labels = 1 + rng_below(&rng, SPEC_LABELS_MAX);
+		for (size_t i = 0; i < t->n_labels; i++)
+			t->labels[i] = rng_below(&rng, 1 << 20);
+	}
+	if (t->type == TCCTL_T_GENEVE) {
+		for (unsigned int n = rng_below(&rng, 4); n--;) {
+			uint8_t *o = t->options + t->options_len;
+			unsigned int words = rng_below(&rng, 4);
+
+			packet_put16(o, (uint16_t)rng_next(&rng));
+			o[2] = (uint8_t)rng_next(&rng);
+			o[3] = (uint8_t)words;
+			for (unsigned int i = 0; i < 4 * words; i++)
+				o[4 + i] = (uint8_t)rng_next(&rng);
+			t->options_len += 4 + 4 * words;
+		}
+	}
+	if (t->type == TCCTL_T_GTPU && coin()) {
+		t->pdu = coin() ? SPEC_PDU_UPLINK : SPEC_PDU_DOWNLINK;
+		t->qfi = (uint8_t)rng_below(&rng, 64);
+		if (coin()) {
+			t->qfis = qfis;
+			t->n_qfis = sizeof(qfis) / sizeof(qfis[0]);
+		}
+	}
+}
+
+/* --- packets ---------------------------------------------------------------------------------------------- */
+
+static void packet_random(struct packet *k)
+{
+	unsigned int kind = rng_below(&rng, 16), tags = rng_below(&rng, 8) == 0 ? 1 + rng_below(&rng, 2) : 0;
+	bool v6 = kind & 1;
+	uint16_t type = kind == 15 ? 0x0806 : v6 ? 0x86dd : 0x0800;
+	uint8_t tos = (uint8_t)rng_next(&rng), proto, *ip = NULL;
+
+	packet_init(k);
+	packet_eth(k, tags ? 0x8100 : type);
+	for (unsigned int i = tags; i--;)
+		packet_vlan(k, (uint16_t)(0x2000 | (100 + i)), i ? 0x8100 : type);
+	if (kind == 15) { /* ARP, or what looks like it */
+		packet_payload(k, 28 + rng_below(&rng, 19));
+		return;
+	}
+	proto = kind < 6 ? 6 : kind < 11 ? 17 : kind < 13 ? (v6 ? 58 : 1) : kind < 14 ? 132 : 6;
+	if (v6) {
+		bool ext = rng_below(&rng, 6) == 0;
+
+		packet_ipv6(k, ext ? 60 : proto, tos);
+		ip = k->data + k->ip;
+		if (ext)
+			packet_ext(k, proto, rng_below(&rng, 3));
+	} else {
+		packet_ipv4(k, proto, tos, rng_below(&rng, 6) ? 0 : 4 * rng_below(&rng, 11));
+		ip = k->data + k->ip;
+		ip[6] = coin() ? 0x40 : 0;
+	}
+	ip[v6 ? 7 : 8] = (uint8_t)(2 + rng_below(&rng, 254));
+	for (int i = 0; i < 4; i++)
+		ip[(v6 ? 36 : 16) + i] = (uint8_t)rng_next(&rng);
+	if (proto == 6)
+		packet_tcp(k, (uint16_t)rng_next(&rng), (uint16_t)rng_next(&rng), 0x10);
+	else if (proto == 17)
+		packet_udp(k, (uint16_t)rng_next(&rng), (uint16_t)rng_next(&rng));
+	else if (proto == 132)
+		packet_payload(k, 12);
+	else
+		packet_icmp(k, proto, v6 ? 128 : 8, 0);
+	packet_payload(k, rng_below(&rng, 8) ? rng_below(&rng, 100) : rng_below(&rng, 1400));
+	packet_finish(k);
+	if (proto == 17 && rng_below(&rng, 3) == 0) /* without checksum */
+		packet_put16(k->data + k->l4 + 6, 0);
+	if (kind == 14) { /* a fragment; not whole, so its L4 checksum is that of something else */
+		if (!v6) {
+			packet_put16(ip + 6, (uint16_t)(0x2000 | (coin() ? 185 : 0)));
+			packet_put16(ip + 10, 0);
+			packet_put16(ip + 10, (uint16_t)~packet_sum(ip, (size_t)(ip[0] & 15) * 4, 0));
+		}
+		k->data[k->len - 1] ^= 0x55;
+	}
+	if (rng_below(&rng, 6) == 0)
+		packet_payload(k, 1 + rng_below(&rng, 20)); /* padding */
+}
+
+/* --- running ---------------------------------------------------------------------------------------------- */
+
+static uint8_t out[PACKET_MAX + 512];
+static struct pipe_run run;
+
+static int packet_run(const struct packet *k, uint32_t mark, uint32_t flags)
+{
+	memset(&run, 0, sizeof(run));
+	run.in = k->data;
+	run.in_len = k->len;
+	run.out = out;
+	run.out_cap = sizeof(out);
+	run.flags = flags;
+	run.skb.mark = mark;
+	return pipe_test(pipe_prog(&p, "root"), &run);
+}
+
+static int setup_row(const struct spec_tunnel *t, const struct tunnel_resolved *r)
+{
+	struct tcctl_tunnel row;
+	int err = tunnel_row_build(t, r, &row);
+
+	return err ? err : tunnels_set(&tables, ID, &row);
+}
+
+static int setup(const struct spec_tunnel *t)
+{
+	struct tunnel_resolved r = {};
+
+	return setup_row(t, &r);
+}
+
+static int encap_with(uint32_t id)
+{
+	struct tcctl_tunnel_settings s = { .encap = id };
+
+	return tunnels_settings(&tables, &s);
+}
+
+static void dump(const char *what, const uint8_t *b, size_t n)
+{
+	printf("# %-8s", what);
+	for (size_t i = 0; i < n && i < 160; i++)
+		printf("%s%02x", i % 4 ? "" : " ", b[i]);
+	printf("\n");
+}
+
+/* The result of a run against the model; false after a failure was reported. */
+static bool compare(const char *what, const struct spec_tunnel *t, const struct packet *k, uint32_t mark, bool hop,
+		    uint32_t *sequence)
+{
+	static uint8_t want[PACKET_MAX + 512];
+	struct tunnelref_frame f = { .data = k->data, .len = k->len, .mark = mark, .hop = hop };
+	struct tunnelref_out ref = { .data = want };
+	struct tunnelref_free free = {};
+	uint32_t cb[5], sport_mask;
+
+	if (run.verdict != PIPE_PROBED) {
+		test_fail("%s: verdict %d, expected the probe's", what, run.verdict);
+		return false;
+	}
+	memcpy(cb, run.skb.cb, sizeof(cb));
+	if (tunnelref_encap(t, &f, NULL, &ref) == TUNNELREF_NOT_CARRIED) {
+		if (run.out_len == k->len && !memcmp(out, k->data, k->len) && !(cb[4] >> 16))
+			return true;
+		test_fail("%s: changed, though the tunnel does not carry it (tunnel %x)", what, cb[4] >> 16);
+		return false;
+	}
+	if (cb[4] >> 16 != (TCCTL_TUNNEL_OUT | ID)) {
+		test_fail("%s: tunnel in the context is %x; out_len %zu of %zu", what, cb[4] >> 16, run.out_len, k->len);
+		return false;
+	}
+	if (t->family == 4)
+		free.ip_id = packet_get16(out + 14 + 4);
+	else
+		free.flow_label = (uint32_t)((out[15] & 15) << 16 | packet_get16(out + 16));
+	free.sport = packet_get16(out + 14 + ref.l4_at);
+	free.sequence = sequence ? (*sequence)++ : 0;
+	tunnelref_encap(t, &f, &free, &ref);
+	if (run.out_len != 14 + ref.len || memcmp(out + 14, want, ref.len) || packet_get16(out + 12) != ref.ethertype) {
+		size_t at = 0;
+
+		while (at < ref.len && at + 14 < run.out_len && out[14 + at] == want[at])
+			at++;
+		test_fail("%s: %zu bytes, expected %zu, first difference at %zu (state %llx)", what, run.out_len, 14 + ref.len,
+			  at, (unsigned long long)rng.state);
+		dump("in", k->data, k->len);
+		dump("want", want, ref.len);
+		dump("got", out + 14, run.out_len - 14);
+		return false;
+	}
+	if (ref.udp && (free.sport < t->sport_min || free.sport > t->sport_max)) {
+		test_fail("%s: source port %u, expected %u..%u", what, free.sport, t->sport_min, t->sport_max);
+		return false;
+	}
+	sport_mask = ref.udp ? TCCTL_F_PORTS : 0;
+	if (cb[1] != ((14 + ref.l4_at) << 16 | 14) ||
+	    cb[2] != ((uint32_t)(TCCTL_F_L2 | (t->family == 4 ? TCCTL_F_IPV4 : TCCTL_F_IPV6) | sport_mask) << 8 | ref.proto) ||
+	    (ref.udp && cb[3] != ((uint32_t)free.sport << 16 | t->port))) {
+		test_fail("%s: context %08x %08x %08x", what, cb[1], cb[2], cb[3]);
+		return false;
+	}
+	return true;
+}
+
+static void check_random(unsigned int type, unsigned int rounds, uint32_t flags)
+{
+	static struct packet k;
+	struct spec_tunnel t;
+	uint32_t sequence = 0, key = ID;
+	struct {
+		uint32_t lock, next;
+	} zero = {};
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		uint32_t mark = rng_below(&rng, 3) ? rng_next(&rng) : 0;
+		char what[64];
+		int err;
+
+		if (i % 16 == 0) {
+			spec_random(&t, type);
+			if (!test_eq(setup(&t), 0))
+				return;
+			sequence = 0;
+			bpf_map_update_elem(pipe_map(&p, "sequences"), &key, &zero, BPF_ANY);
+		}
+		packet_random(&k);
+		snprintf(what, sizeof(what), "%s over IPv%u, round %u", types[type].name, t.family, i);
+		err = packet_run(&k, mark, flags);
+		if (err) {
+			test_fail("%s: %s", what, strerror(-err));
+			return;
+		}
+		if (!compare(what, &t, &k, mark, false, run.skb.cb[4] >> 16 ? &sequence : NULL))
+			return;
+	}
+}
+
+/* Slots as the controller fills them, with the probe behind the stage. */
+static int stages_fill(void)
+{
+	int err = 0, encap = pipe_prog(&p, "encap");
+
+	for (uint32_t i = 0; !err && i <= TCCTL_STAGE_ENCAP; i++)
+		err = pipe_graft(&p, "jt_stage", i, encap);
+	if (!err)
+		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_ENCAP_HEADER, pipe_prog(&p, "encap_header"));
+	if (!err)
+		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_ENCAP_SUM, pipe_prog(&p, "encap_sum"));
+	if (!err)
+		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_TOO_BIG, pipe_prog(&p, "too_big"));
+	if (!err)
+		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_FLOOD, pipe_prog(&p, "flood"));
+	return err;
+}
+
+int main(void)
+{
+	static char titles[N_TYPES][64]; /* a case may end after its round */
+
+	struct tcctl_counter before, after;
+
+	printf("# seed %llu\n", (unsigned long long)rng.state);
+	test_case("pipeline loads");
+	if (!test_eq(pipe_open(&p, NULL, 0, "entry_eth"), 0))
+		return test_done();
+	test_eq(stages_fill(), 0);
+	test_eq(tunnels_open(&tables, &p, 0), 0);
+	test_eq(encap_with(ID), 0);
+
+	for (unsigned int i = 0; i < N_TYPES; i++) {
+		snprintf(titles[i], sizeof(titles[i]), "%s: random packets and policies", types[i].name);
+		test_case(titles[i]);
+		before = tunnels_counter(&tables, ID, TCCTL_TUN_TX);
+		check_random(i, ROUNDS / N_TYPES, 0);
+		after = tunnels_counter(&tables, ID, TCCTL_TUN_TX);
+		test_ok(after.packets - before.packets > ROUNDS / N_TYPES / 3);
+		test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FAILED).packets, 0);
+	}
+	tunnels_close(&tables);
+	pipe_close(&p);
+	return test_done();
+}
