@@ -68,12 +68,9 @@ static __always_inline int run(struct __sk_buff *skb, __u32 hook)
 	p.ports = tcctl_forget(skb, p.ports);
 	arena = tcctl_arena(generation);
 	reason = arena ? tcctl_classify(skb, &p, hook, arena, &hit) : TCCTL_R_NO_RULES;
-	/* in a row, not in a loop: without CAP_PERFMON the verifier follows a loop past its end, as a processor might */
-	_Static_assert(ARENA_RUNS == 4, "runs");
-	reason = again(generation, reason, &hit);
-	reason = again(generation, reason, &hit);
-	reason = again(generation, reason, &hit);
-	reason = again(generation, reason, &hit);
+	ARENA_UNROLL
+	for (int i = 0; i < TCCTL_WALK_RUNS; i++)
+		reason = again(generation, reason, &hit);
 	if (reason) {
 		tcctl_count(skb, TCCTL_CNT_REASON + reason);
 		return TC_ACT_PIPE;

@@ -74,12 +74,21 @@ struct tcctl_scratch {
 	struct tcctl_frag_key frag;
 	__u32 what;  /* TCCTL_LOOKUP_* */
 	__u32 place; /* in the flow cache, where the answer goes; TCCTL_FLOWS: nowhere */
-	__u32 left;  /* runs of the walk, ARENA_RUNS before the first; 0: there is nothing to do here */
-	__u32 reserved;
+	__u32 left;  /* runs of the walk, TCCTL_WALK_RUNS before the first; 0: there is nothing to do here */
+	struct tcctl_frag first; /* what `frags` shall hold */
 	struct arena_walk walk;
+	struct arena_trie trie;	 /* what comes before the walk, for one address after the other */
+	__u64 trie_word;	 /* ARENA_W_SSETS or _DSETS: where its answer goes; 0: there is none to look up */
+	__u64 trie_dst;		 /* root of the destination's trie, while the source is looked up */
 };
-_Static_assert(sizeof(struct tcctl_scratch) == 304, "as maps.h says");
+_Static_assert(sizeof(struct tcctl_scratch) == 352, "as maps.h says");
+#define TCCTL_WALK_RUNS (ARENA_RUNS + 2 * ARENA_TRIE_RUNS)
 _Static_assert(sizeof(struct tcctl_frag_key) == 40 && sizeof(struct tcctl_frag) == 12, "as maps.h says");
+
+static __always_inline struct tcctl_scratch *tcctl_scratch(void)
+{
+	return bpf_map_lookup_elem(&scratch, (const void *)&tcctl_key[0]);
+}
 
 static __always_inline __u64 tcctl_mix(__u64 h, __u64 v)
 {
@@ -156,13 +165,14 @@ static __always_inline __u32 tcctl_fragment_id(struct __sk_buff *skb, const stru
 /* From the flow to the key and to the trees: what the user-space twin does. */
 static __always_inline void tcctl_walk_begin(arena_t arena, struct tcctl_scratch *s)
 {
-	__u64 root, end, n, local, v6 = s->what & TCCTL_LOOKUP_V6;
+	__u64 root, end, n, local, sets[2], v6 = s->what & TCCTL_LOOKUP_V6;
 	const struct tcctl_flow *f = &s->flow;
 	struct arena_key *key = &s->key;
 	const struct arena_roots *roots;
 	const struct arena_header *h;
 
 	arena_walk_begin(&s->walk, 0, 0, v6);
+	s->trie_word = 0;
 	h = arena_line(arena, 0);
 	roots = arena_line(arena, 1);
 	if (!h || !roots)
@@ -194,9 +204,19 @@ static __always_inline void tcctl_walk_begin(arena_t arena, struct tcctl_scratch
 	key->w[ARENA_W_MARK] = f->mark;
 	key->w[ARENA_W_MACLO] = f->maclo;
 	key->w[ARENA_W_MACHI] = f->class >> 16;
+	key->w[ARENA_W_SSETS] = 0;
+	key->w[ARENA_W_DSETS] = 0;
 	if (h->used & ARENA_USE_SETS) {
 		v6 = ARENA_FORGET(key, 4, v6);
-		arena_key_sets(arena, roots, key, v6);
+		arena_set_roots(roots, v6, sets);
+		s->trie_dst = sets[1];
+		if (sets[0]) {
+			s->trie_word = ARENA_W_SSETS;
+			arena_trie_begin(&s->trie, sets[0], key, ARENA_W_SRC);
+		} else if (sets[1]) {
+			s->trie_word = ARENA_W_DSETS;
+			arena_trie_begin(&s->trie, sets[1], key, ARENA_W_DST);
+		}
 	}
 	/* by masks: of branches compilers make a variable index, here one into a map value */
 	v6 = ~arena_is_zero(s->what & TCCTL_LOOKUP_V6);
@@ -208,10 +228,29 @@ static __always_inline void tcctl_walk_begin(arena_t arena, struct tcctl_scratch
 	s->walk.end = end;
 }
 
+/* The sets that the addresses are in: 0 when the key has them, 1 when this has to go on. */
+static __always_inline int tcctl_walk_sets(arena_t arena, struct tcctl_scratch *s)
+{
+	if (arena_trie_run(arena, &s->key, &s->trie))
+		return 1;
+	if (s->trie_word == ARENA_W_SSETS) {
+		s->key.w[ARENA_W_SSETS] = s->trie.entry;
+		if (s->trie_dst) {
+			s->trie_word = ARENA_W_DSETS;
+			arena_trie_begin(&s->trie, s->trie_dst, &s->key, ARENA_W_DST);
+			return 1;
+		}
+	} else {
+		s->key.w[ARENA_W_DSETS] = s->trie.entry;
+	}
+	s->trie_word = 0;
+	return 0;
+}
+
 /* The walk is over: remember its answer for the flow, and for the fragments that follow. */
 static __always_inline int tcctl_walk_end(struct tcctl_scratch *s, struct tcctl_hit *hit)
 {
-	__u32 place = s->place;
+	__u64 place = TCCTL_KEY(s->place);
 
 	hit->flags = 0;
 	hit->class = TCCTL_CLASS_KEEP;
@@ -221,7 +260,7 @@ static __always_inline int tcctl_walk_end(struct tcctl_scratch *s, struct tcctl_
 		hit->class = s->walk.class & 0xffff;
 		hit->counter = s->walk.counter;
 	}
-	if (place < TCCTL_FLOWS) {
+	if (s->place < TCCTL_FLOWS) {
 		struct tcctl_flow *e = bpf_map_lookup_elem(&flows, &place);
 
 		if (e) {
@@ -231,13 +270,10 @@ static __always_inline int tcctl_walk_end(struct tcctl_scratch *s, struct tcctl_
 		}
 	}
 	if (tcctl_unlikely(s->what & TCCTL_LOOKUP_FIRST)) {
-		struct tcctl_frag first = {
-			.stamp = s->flow.stamp,
-			.counter = hit->counter | hit->flags << 24,
-			.class = hit->class,
-		};
-
-		bpf_map_update_elem(&frags, &s->frag, &first, BPF_ANY);
+		s->first.stamp = s->flow.stamp;
+		s->first.counter = hit->counter | hit->flags << 24;
+		s->first.class = hit->class;
+		bpf_map_update_elem(&frags, &s->frag, &s->first, BPF_ANY);
 	}
 	return hit->flags & TCCTL_HIT_MATCH ? TCCTL_R_NONE : TCCTL_R_NO_MATCH;
 }
@@ -248,19 +284,21 @@ static __always_inline int tcctl_walk_end(struct tcctl_scratch *s, struct tcctl_
  */
 static __always_inline int tcctl_walk(arena_t arena, struct tcctl_hit *hit)
 {
-	struct tcctl_scratch *s;
-	__u32 zero = 0, left;
+	struct tcctl_scratch *s = tcctl_scratch();
+	__u32 left;
 
-	s = bpf_map_lookup_elem(&scratch, &zero);
 	if (!s)
 		return TCCTL_R_NO_WALK;
 	left = s->left;
 	if (!left)
 		return TCCTL_R_NO_WALK;
 	s->left = left - 1;
-	if (left == ARENA_RUNS)
+	if (left == TCCTL_WALK_RUNS)
 		tcctl_walk_begin(arena, s);
 	/* what was written is now read back, not remembered */
+	asm volatile("" : "+r"(s) : : "memory");
+	if (s->trie_word && tcctl_walk_sets(arena, s))
+		return TCCTL_WALK;
 	asm volatile("" : "+r"(s) : : "memory");
 	if (arena_walk_run(arena, &s->key, &s->walk) && s->left)
 		return TCCTL_WALK;
@@ -303,8 +341,7 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 	__u32 w[10], ip, total;
 	struct tcctl_flow f = {}, *e, *e2;
 	const struct arena_header *h;
-	__u64 hash, src, dst;
-	__u32 place, other, zero = 0;
+	__u64 hash, src, dst, place, key;
 	struct tcctl_scratch *s;
 
 	if (!(p->flags & (TCCTL_F_IPV4 | TCCTL_F_IPV6)))
@@ -396,7 +433,7 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 		/* id first: it calls helpers that want the stack */
 		__u32 id = tcctl_forget(skb, tcctl_fragment_id(skb, p));
 
-		s = bpf_map_lookup_elem(&scratch, &zero);
+		s = tcctl_scratch();
 		if (!s)
 			return TCCTL_R_NO_RULES;
 		s->frag.addr[0] = f.addr[0];
@@ -433,15 +470,17 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 	}
 	hash = tcctl_mix(hash, f.small);
 	place = hash % TCCTL_FLOWS;
-	e = bpf_map_lookup_elem(&flows, &place);
+	key = TCCTL_KEY(place);
+	e = bpf_map_lookup_elem(&flows, &key);
 	if (!e)
 		return TCCTL_R_NO_RULES;
 	if (tcctl_likely(tcctl_flow_is(e, &f, v6, rare))) {
 		tcctl_flow_hit(e, hit);
 		goto found;
 	}
-	other = (hash >> 40) % TCCTL_FLOWS;
-	e2 = bpf_map_lookup_elem(&flows, &other);
+	hash = (hash >> 40) % TCCTL_FLOWS;
+	key = TCCTL_KEY(hash);
+	e2 = bpf_map_lookup_elem(&flows, &key);
 	if (!e2)
 		return TCCTL_R_NO_RULES;
 	if (tcctl_likely(tcctl_flow_is(e2, &f, v6, rare))) {
@@ -451,9 +490,9 @@ static __always_inline int tcctl_classify(struct __sk_buff *skb, const struct tc
 	/* Into a place that holds nothing of this arena, else into either: a flow pushed out goes to its other
 	 * place the next time, and so the table fills up evenly. */
 	if (e->stamp == f.stamp && (e2->stamp != f.stamp || bpf_get_prandom_u32() & 1))
-		place = other;
+		place = hash;
 lookup:
-	s = bpf_map_lookup_elem(&scratch, &zero);
+	s = tcctl_scratch();
 	if (!s)
 		return TCCTL_R_NO_RULES;
 	s->flow = f;
@@ -462,7 +501,7 @@ lookup:
 	s->what = (v6 ? TCCTL_LOOKUP_V6 : 0) | (src_local ? TCCTL_LOOKUP_SRC_LOCAL : 0) |
 		  ((flags & (TCCTL_F_FRAG | TCCTL_F_LATER)) == TCCTL_F_FRAG && used & ARENA_USE_L4 ? TCCTL_LOOKUP_FIRST : 0);
 	s->place = place;
-	s->left = ARENA_RUNS;
+	s->left = TCCTL_WALK_RUNS;
 	return TCCTL_WALK;
 found:
 	return hit->flags & TCCTL_HIT_MATCH ? TCCTL_R_NONE : TCCTL_R_NO_MATCH;
@@ -490,7 +529,7 @@ static __always_inline int tcctl_classified(struct __sk_buff *skb, int reason, c
 /* The arena of a generation; NULL when there is none. */
 static __always_inline arena_t tcctl_arena(__u32 generation)
 {
-	__u32 half = TCCTL_ARENA_SLOT(generation, cfg.flags);
+	__u64 half = TCCTL_KEY(TCCTL_ARENA_SLOT(generation, cfg.flags));
 
 	return bpf_map_lookup_elem(&arenas, &half);
 }

@@ -45,9 +45,10 @@ static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct 
 {
 	volatile __u64 headers = 0, l4_at, segs; /* 64 bits wide, see TCCTL_KEY() */
 	__u32 total = 0, proto = 0;
-	__u8 ip[20] TCCTL_BUFFER;
+	/* zeroed in whole slots: 6.1 refuses a helper's bytes where a number was kept before, without CAP_PERFMON */
+	__u8 ip[24] TCCTL_BUFFER = {};
 
-	if (!bpf_skb_load_bytes_relative(skb, 0, ip, sizeof(ip), BPF_HDR_START_NET)) {
+	if (!bpf_skb_load_bytes_relative(skb, 0, ip, 20, BPF_HDR_START_NET)) {
 		l4_at = 0;
 		if (ip[0] >> 4 == 4) {
 			l4_at = (ip[0] & 15) * 4;

@@ -13,10 +13,23 @@
 
 /* Lines a tree walk may read; the compiler refuses rule sets that could need more. */
 #define ARENA_STEPS 128
-/* Lines it reads in one run of a program. The verifier goes through each turn of the loop, so this is what loading
- * costs; hardly any packet needs a second run. */
-#define ARENA_RUN 32
+/* Lines it reads in one run of a program. Most packets need one run, hardly any more than two. */
+#define ARENA_RUN 8
 #define ARENA_RUNS (ARENA_STEPS / ARENA_RUN)
+/* The same for the steps through a set trie: nearly always one run for an address. */
+#define ARENA_TRIE_RUN 12
+#define ARENA_TRIE_RUNS (ARENA_TRIE_STEPS / ARENA_TRIE_RUN)
+
+/*
+ * Before a loop: in the kernel there are none. Without CAP_PERFMON the verifier follows a loop past its end, as a
+ * processor might by speculation. Before 6.16 nothing stops it there: the counter is any number then, no turn is like
+ * another that is done, and it gives up ("the sequence of 8193 jumps is too complex").
+ */
+#ifdef __bpf__
+#define ARENA_UNROLL _Pragma("unroll")
+#else
+#define ARENA_UNROLL
+#endif
 
 /*
  * The same value, but any value to the verifier: by way of spare words of the key, which in the kernel is in a map.
@@ -133,26 +146,41 @@ static __always_inline __u32 arena_node_kind(__u64 d)
 }
 
 /*
- * Which big sets an address is in: bit i for set i. `entry` is the root, `hi` and `lo` the address from its
- * first bit on (IPv4: in the upper half of `hi`).
+ * An address on its way through a set trie: what is looked at next, and the address from there on (IPv4: in the upper
+ * half of `hi`). At the end `entry` says which big sets the address is in: bit i for set i.
  */
-static __always_inline __u64 arena_sets(arena_t arena, struct arena_key *key, __u64 entry, __u64 hi, __u64 lo)
+struct arena_trie {
+	__u64 entry, hi, lo;
+};
+
+static __always_inline void arena_trie_begin(struct arena_trie *t, __u64 root, const struct arena_key *key, const int word)
 {
-	for (int i = 0; i < ARENA_TRIE_STEPS; i++) {
+	t->entry = root;
+	t->hi = (__u64)key->w[word] << 32 | key->w[word + 1];
+	t->lo = (__u64)key->w[word + 2] << 32 | key->w[word + 3];
+}
+
+/* Go on for ARENA_TRIE_RUN steps: 0 when the answer is there, 1 when it has to go on. */
+static __always_inline int arena_trie_run(arena_t arena, struct arena_key *key, struct arena_trie *t)
+{
+	__u64 entry = t->entry, hi = t->hi, lo = t->lo;
+
+	ARENA_UNROLL
+	for (int i = 0; i < ARENA_TRIE_RUN; i++) {
 		__u32 base = entry & ((1U << 25) - 1);
 
 		hi = ARENA_FORGET(key, 0, hi);
 		lo = ARENA_FORGET(key, 1, lo);
 
 		if (entry >> ARENA_T_SHIFT == ARENA_T_VALUE)
-			return entry;
+			goto over;
 		if (entry >> ARENA_T_SHIFT == ARENA_T_NODE) {
 			__u32 stride = entry >> 25 & 31;
 			__u32 index = hi >> ((64 - stride) & 63);
 			const struct arena_line *line = arena_line(arena, base + (index >> 4));
 
 			if (!line)
-				return 0;
+				goto nothing;
 			entry = arena_pick16(line, index);
 			hi = hi << stride | lo >> ((64 - stride) & 63);
 			lo <<= stride;
@@ -161,7 +189,7 @@ static __always_inline __u64 arena_sets(arena_t arena, struct arena_key *key, __
 			__u64 rest = 64, len;
 
 			if (!b)
-				return 0;
+				goto nothing;
 			entry = b->other;
 			/* without a branch: the verifier would walk each combination, the processor mispredict it */
 #define ARENA_TRY(n)                                                                  \
@@ -178,12 +206,20 @@ static __always_inline __u64 arena_sets(arena_t arena, struct arena_key *key, __
 			ARENA_TRY(0)
 #undef ARENA_TRY
 			if (rest == 64)
-				return entry;
+				goto over;
 			len = 64 - rest;
 			hi = hi << (len >> 1) << (len - (len >> 1)) | lo >> rest;
 			lo = lo << (len >> 1) << (len - (len >> 1));
 		}
 	}
+	t->entry = entry;
+	t->hi = hi;
+	t->lo = lo;
+	return 1;
+nothing:
+	entry = 0;
+over:
+	t->entry = entry;
 	return 0;
 }
 
@@ -255,22 +291,14 @@ static __always_inline __u64 arena_entry6_misses(const struct arena_entry6 *e, c
 	       arena_ports_miss(e->sport, e->dport, e->cond >> 24, e->counter >> 24, e->class, key);
 }
 
-/* Fill in the key's set words, when the rules use big sets. */
-static __always_inline void arena_key_sets(arena_t arena, const struct arena_roots *roots, struct arena_key *key,
-					   __u32 v6)
+/* Roots of the set tries for source and destination. A mask, not a branch: compilers make a variable offset of that,
+ * see above. */
+static __always_inline void arena_set_roots(const struct arena_roots *roots, __u32 v6, __u64 ret[2])
 {
-	__u64 hi, lo, root, m = v6;
+	__u64 m = ~arena_is_zero(v6);
 
-	/* a mask, not a branch: compilers make a variable offset of it, see above */
-	m = ~arena_is_zero(m);
-	root = ARENA_MUX(m, roots->set[0][0], roots->set[0][1]);
-	hi = (__u64)key->w[ARENA_W_SRC] << 32 | key->w[ARENA_W_SRC + 1];
-	lo = (__u64)key->w[ARENA_W_SRC + 2] << 32 | key->w[ARENA_W_SRC + 3];
-	key->w[ARENA_W_SSETS] = root ? arena_sets(arena, key, root, hi, lo) : 0;
-	root = ARENA_MUX(m, roots->set[1][0], roots->set[1][1]);
-	hi = (__u64)key->w[ARENA_W_DST] << 32 | key->w[ARENA_W_DST + 1];
-	lo = (__u64)key->w[ARENA_W_DST + 2] << 32 | key->w[ARENA_W_DST + 3];
-	key->w[ARENA_W_DSETS] = root ? arena_sets(arena, key, root, hi, lo) : 0;
+	ret[0] = ARENA_MUX(m, roots->set[0][0], roots->set[0][1]);
+	ret[1] = ARENA_MUX(m, roots->set[1][0], roots->set[1][1]);
 }
 
 /* Take the entry at `e` if it matches, and go on with the next tree; go on with the next tree, too, when a better
@@ -335,6 +363,7 @@ static __always_inline int arena_walk_run(arena_t arena, const struct arena_key 
 	const struct arena_nodes *nodes;
 	int more = 1;
 
+	ARENA_UNROLL
 	for (int i = 0; i < ARENA_RUN; i++) {
 		if (!i && !node)
 			goto next_tree;
@@ -394,6 +423,24 @@ out:
 }
 
 #ifndef __bpf__
+/* Fill in the key's set words, when the rules use big sets. */
+static __always_inline void arena_key_sets(arena_t arena, const struct arena_roots *roots, struct arena_key *key,
+					   __u32 v6)
+{
+	struct arena_trie t;
+	__u64 root[2];
+
+	arena_set_roots(roots, v6, root);
+	arena_trie_begin(&t, root[0], key, ARENA_W_SRC);
+	for (int run = 0; run < ARENA_TRIE_RUNS && arena_trie_run(arena, key, &t); run++)
+		;
+	key->w[ARENA_W_SSETS] = t.entry;
+	arena_trie_begin(&t, root[1], key, ARENA_W_DST);
+	for (int run = 0; run < ARENA_TRIE_RUNS && arena_trie_run(arena, key, &t); run++)
+		;
+	key->w[ARENA_W_DSETS] = t.entry;
+}
+
 struct arena_result {
 	__u64 rule;    /* index, ARENA_NO_RULE: none matched */
 	__u64 counter; /* counter id */

@@ -213,7 +213,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size, 304); /* struct tcctl_scratch */
+	__uint(value_size, 352); /* struct tcctl_scratch */
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } scratch SEC(".maps") __weak;
 

@@ -10,7 +10,7 @@
 static __always_inline const struct tcctl_class_row *tcctl_class_row(__u32 generation, __u32 class_id)
 {
 	const struct arena_header *header;
-	__u32 half = TCCTL_ARENA_SLOT(generation, cfg.flags);
+	__u64 half = TCCTL_KEY(TCCTL_ARENA_SLOT(generation, cfg.flags));
 	arena_t arena;
 
 	arena = bpf_map_lookup_elem(&arenas, &half);
