@@ -82,6 +82,7 @@ struct state_tunnel {
 	char *name;
 	uint32_t id;
 	uint32_t gone; /* 1: not in the configuration any more; the id is free at the next change */
+	uint32_t ageing; /* of learned stations, seconds */
 	char *type, *local, *remote, *device; /* as `status` shows them; "" where there is none */
 };
 

@@ -15,6 +15,8 @@ struct tcctl_status {
 	STATUS_LIST(tcctl_status_slot, slots);
 	STATUS_LIST(tcctl_status_reason, reasons);
 	STATUS_LIST(tcctl_status_neighbour, neighbours);
+	STATUS_LIST(tcctl_status_tunnel, tunnels);
+	STATUS_LIST(tcctl_status_tunnel_event, tunnel_events);
 	char **strings; /* what the records point to */
 	size_t n_strings, cap_strings;
 };

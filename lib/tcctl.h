@@ -315,6 +315,30 @@ struct tcctl_status_neighbour {
 	bool ahead; /* runs before us, so it can keep packets from us */
 };
 
+/* A tunnel, over all pipelines that use it. */
+struct tcctl_status_tunnel {
+	size_t sz;
+	const char *owner;
+	const char *name;
+	const char *type;   /* "vxlan", "gre", … */
+	const char *local;  /* "192.0.2.1"; "any"; "" for VLAN tags */
+	const char *remote; /* the same; "stations": by the forwarding table */
+	const char *device; /* NULL: none of its own */
+	size_t stations;    /* learned and still in use */
+	struct tcctl_count rx, tx; /* taken out, put in; bytes as of the inner packets */
+};
+
+/* Packets of a tunnel that something happened to; those that it did not happen to are left out. */
+struct tcctl_status_tunnel_event {
+	size_t sz;
+	const char *owner;
+	const char *tunnel;
+	const char *name; /* "rx-ecn", "tx-mtu", … */
+	const char *text; /* what it means */
+	bool drop;	  /* these packets were dropped */
+	struct tcctl_count count;
+};
+
 TCCTL_PUBLIC size_t tcctl_status_hook_count(const struct tcctl_status *status);
 TCCTL_PUBLIC int tcctl_status_hook_get(const struct tcctl_status *status, size_t i,
 				       struct tcctl_status_hook *ret);
@@ -333,6 +357,12 @@ TCCTL_PUBLIC int tcctl_status_reason_get(const struct tcctl_status *status, size
 TCCTL_PUBLIC size_t tcctl_status_neighbour_count(const struct tcctl_status *status);
 TCCTL_PUBLIC int tcctl_status_neighbour_get(const struct tcctl_status *status, size_t i,
 					    struct tcctl_status_neighbour *ret);
+TCCTL_PUBLIC size_t tcctl_status_tunnel_count(const struct tcctl_status *status);
+TCCTL_PUBLIC int tcctl_status_tunnel_get(const struct tcctl_status *status, size_t i,
+					 struct tcctl_status_tunnel *ret);
+TCCTL_PUBLIC size_t tcctl_status_tunnel_event_count(const struct tcctl_status *status);
+TCCTL_PUBLIC int tcctl_status_tunnel_event_get(const struct tcctl_status *status, size_t i,
+					       struct tcctl_status_tunnel_event *ret);
 
 /* --- export and remove -------------------------------------------------------------------------------- */
 

@@ -228,6 +228,7 @@ static void status_print(const struct tcctl_status *status, bool verbose)
 		if (!again)
 			print_pipeline(status, h.owner, h.pipeline, h.order, verbose);
 	}
+	status_print_tunnels(status);
 	print_neighbours(status);
 }
 

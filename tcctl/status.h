@@ -9,4 +9,7 @@
 /* All of it, rows of zeroes included; see tcctl(8), "JSON". */
 void status_json(const struct tcctl_status *status, struct json_object *to);
 
+/* The tables of tunnels; nothing where there are none. */
+void status_print_tunnels(const struct tcctl_status *status);
+
 #endif

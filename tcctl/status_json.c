@@ -115,6 +115,43 @@ static bool neighbour(const void *status, size_t i, struct json_row *row)
 	return true;
 }
 
+static bool tunnel(const void *status, size_t i, struct json_row *row)
+{
+	struct tcctl_status_tunnel t = { .sz = sizeof(t) };
+
+	if (tcctl_status_tunnel_get(status, i, &t))
+		return false;
+	row_text(row, "owner", t.owner);
+	row_text(row, "name", t.name);
+	row_text(row, "type", t.type);
+	row_text(row, "local", t.local);
+	row_text(row, "remote", t.remote);
+	row_text(row, "device", t.device);
+	row_u64(row, "stations", t.stations);
+	row_begin(row, "rx");
+	count(row, &t.rx);
+	row_end(row);
+	row_begin(row, "tx");
+	count(row, &t.tx);
+	row_end(row);
+	return true;
+}
+
+static bool tunnel_event(const void *status, size_t i, struct json_row *row)
+{
+	struct tcctl_status_tunnel_event e = { .sz = sizeof(e) };
+
+	if (tcctl_status_tunnel_event_get(status, i, &e))
+		return false;
+	row_text(row, "owner", e.owner);
+	row_text(row, "tunnel", e.tunnel);
+	row_text(row, "name", e.name);
+	row_text(row, "text", e.text);
+	row_bool(row, "drop", e.drop);
+	count(row, &e.count);
+	return true;
+}
+
 void status_json(const struct tcctl_status *status, struct json_object *to)
 {
 	json_add(to, "hooks", json_rows_new(tcctl_status_hook_count(status), hook, status));
@@ -122,5 +159,7 @@ void status_json(const struct tcctl_status *status, struct json_object *to)
 	json_add(to, "rules", json_rows_new(tcctl_status_rule_count(status), rule, status));
 	json_add(to, "slots", json_rows_new(tcctl_status_slot_count(status), slot, status));
 	json_add(to, "reasons", json_rows_new(tcctl_status_reason_count(status), reason, status));
+	json_add(to, "tunnels", json_rows_new(tcctl_status_tunnel_count(status), tunnel, status));
+	json_add(to, "tunnel_events", json_rows_new(tcctl_status_tunnel_event_count(status), tunnel_event, status));
 	json_add(to, "neighbours", json_rows_new(tcctl_status_neighbour_count(status), neighbour, status));
 }

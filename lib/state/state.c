@@ -306,13 +306,14 @@ static void code_pipeline(struct codec *c, struct state_pipeline *p)
 
 static void code_tunnels(struct codec *c, struct state *s)
 {
-	code_array(c, (void **)&s->tunnels, &s->n_tunnels, sizeof(*s->tunnels), 28);
+	code_array(c, (void **)&s->tunnels, &s->n_tunnels, sizeof(*s->tunnels), 32);
 	for (size_t i = 0; i < s->n_tunnels && !c->err; i++) {
 		struct state_tunnel *t = &s->tunnels[i];
 
 		code_str(c, &t->name);
 		code_u32(c, &t->id);
 		code_u32(c, &t->gone);
+		code_u32(c, &t->ageing);
 		code_str(c, &t->type);
 		code_str(c, &t->local);
 		code_str(c, &t->remote);

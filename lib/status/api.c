@@ -33,6 +33,8 @@ void tcctl_status_free(struct tcctl_status *st)
 	free(st->slots);
 	free(st->reasons);
 	free(st->neighbours);
+	free(st->tunnels);
+	free(st->tunnel_events);
 	free(st);
 }
 
@@ -54,3 +56,5 @@ STATUS_ACCESSORS(rule, rules)
 STATUS_ACCESSORS(slot, slots)
 STATUS_ACCESSORS(reason, reasons)
 STATUS_ACCESSORS(neighbour, neighbours)
+STATUS_ACCESSORS(tunnel, tunnels)
+STATUS_ACCESSORS(tunnel_event, tunnel_events)

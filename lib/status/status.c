@@ -21,6 +21,7 @@
 #include "record.h"
 #include "tx/recover.h"
 #include "state.h"
+#include "status/tunnels.h"
 #include "util.h"
 
 struct reason_text {
@@ -359,8 +360,47 @@ static int read_fixed(struct reading *r, const struct state_pipeline *p, const s
 	return r->err;
 }
 
+static int put_tunnels(struct reading *r, const struct status_tunnel *tunnels)
+{
+	for (size_t i = 0; i < r->state->n_tunnels && !r->err; i++) {
+		const struct state_tunnel *t = &r->state->tunnels[i];
+		const struct tcctl_counter *counters = tunnels[i].counters;
+		struct tcctl_status_tunnel *out;
+		const char *name;
+
+		if (t->gone)
+			continue;
+		name = keep_text(r, t->name);
+		out = GROW(r, tunnels);
+		*out = (struct tcctl_status_tunnel){
+			.sz = sizeof(*out), .owner = r->owner, .name = name, .type = keep_text(r, t->type),
+			.local = keep_text(r, t->local), .remote = keep_text(r, t->remote),
+			.device = t->device[0] ? keep_text(r, t->device) : NULL, .stations = tunnels[i].stations,
+			.rx = to_count(&counters[TCCTL_TUN_RX]), .tx = to_count(&counters[TCCTL_TUN_TX]),
+		};
+		for (uint32_t k = 0; k < TCCTL_TUN_MAX && !r->err; k++) {
+			struct tcctl_status_tunnel_event *e;
+
+			if (k == TCCTL_TUN_RX || k == TCCTL_TUN_TX || !counters[k].packets)
+				continue;
+			e = GROW(r, tunnel_events);
+			*e = (struct tcctl_status_tunnel_event){
+				.sz = sizeof(*e), .owner = r->owner, .tunnel = name, .name = status_tunnel_events[k].name,
+				.text = status_tunnel_events[k].text, .drop = status_tunnel_events[k].drop,
+				.count = to_count(&counters[k]),
+			};
+		}
+	}
+	return r->err;
+}
+
 static int read_counters(struct reading *r, size_t first_hook)
 {
+	_cleanup_free_ struct status_tunnel *tunnels = status_tunnels_new(r->state);
+	int e;
+
+	if (!tunnels)
+		return -ENOMEM;
 	for (size_t i = 0; i < r->state->n_pipelines; i++) {
 		const struct state_pipeline *p = &r->state->pipelines[i];
 		struct pipeline open = PIPELINE_INIT;
@@ -381,6 +421,8 @@ static int read_counters(struct reading *r, size_t first_hook)
 		if (!err)
 			err = read_rules(r, p, &reader);
 		if (!err)
+			err = status_tunnels_add(r->state, p, &reader, tunnels);
+		if (!err)
 			err = read_fixed(r, p, &open);
 		counters_reader_done(&reader);
 		pipeline_close(&open);
@@ -391,7 +433,10 @@ static int read_counters(struct reading *r, size_t first_hook)
 			return err;
 		}
 	}
-	return 0;
+	e = status_tunnels_stations(r->state, r->owner_fd, tunnels);
+	if (e)
+		diag_errno(diag_error(r->diags, NULL, "cannot read learned stations: %s", strerror(-e)), e);
+	return e ? e : put_tunnels(r, tunnels);
 }
 
 /* --- neighbours ----------------------------------------------------------------------------------------------- */

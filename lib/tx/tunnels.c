@@ -40,7 +40,7 @@ static int describe(const struct spec_tunnel *t, uint32_t id, struct state_tunne
 		tunnel_address_text(t->remotes, t->n_remotes, remote, sizeof(remote));
 	*ret = (struct state_tunnel){
 		.name = strdup(t->name), .id = id, .type = strdup(tunnel_type_name(t->type)), .local = strdup(local),
-		.remote = strdup(remote), .device = strdup(t->device ? t->device : ""),
+		.ageing = t->ageing, .remote = strdup(remote), .device = strdup(t->device ? t->device : ""),
 	};
 	return ret->name && ret->type && ret->local && ret->remote && ret->device ? 0 : -ENOMEM;
 }
@@ -96,7 +96,7 @@ static int assign_ids(struct tx *tx)
 
 		if (was->gone || state_tunnel_find(&now, was->name))
 			continue;
-		*t = (struct state_tunnel){ .name = strdup(was->name), .id = was->id, .gone = 1, .type = strdup(was->type),
+		*t = (struct state_tunnel){ .name = strdup(was->name), .id = was->id, .gone = 1, .ageing = was->ageing, .type = strdup(was->type),
 					    .local = strdup(was->local), .remote = strdup(was->remote),
 					    .device = strdup(was->device) };
 		tx->next.n_tunnels++;

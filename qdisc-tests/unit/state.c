@@ -52,8 +52,8 @@ static struct state sample(void)
 	p->tunnels[0] = (struct state_pipeline_tunnel){ 5, 77 };
 	s.tunnels = calloc(2, sizeof(*s.tunnels));
 	s.n_tunnels = 2;
-	s.tunnels[0] = (struct state_tunnel){ strdup("old"), 4, 1, strdup("gre"), strdup("192.0.2.1"), strdup("any"), strdup("") };
-	s.tunnels[1] = (struct state_tunnel){ strdup("site-b"), 5, 0, strdup("vxlan"), strdup("192.0.2.1"), strdup("192.0.2.2"),
+	s.tunnels[0] = (struct state_tunnel){ strdup("old"), 4, 1, 300, strdup("gre"), strdup("192.0.2.1"), strdup("any"), strdup("") };
+	s.tunnels[1] = (struct state_tunnel){ strdup("site-b"), 5, 0, 300, strdup("vxlan"), strdup("192.0.2.1"), strdup("192.0.2.2"),
 					      strdup("vx0") };
 	s.devices = calloc(1, sizeof(*s.devices));
 	s.n_devices = 1;
