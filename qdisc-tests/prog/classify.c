@@ -3,6 +3,7 @@
  * The classify program in the kernel against the linear model: made packets through BPF_PROG_TEST_RUN, every one
  * twice, so that the flow cache answers the second time.
  */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -200,6 +201,80 @@ static void test_counters(void)
 	rulegen_free(spec);
 }
 
+/* A packet near the rules whose look-up reads at least `lines` lines and finds a class. */
+static bool find_long(const struct spec *spec, unsigned int lines, struct rules_packet *p)
+{
+	struct tcctl_diags *d = diags_new();
+	uint32_t *ids = ids_make(spec->rulesets[0].n_rules);
+	struct rules_arena arena = {};
+	uint64_t state = 11;
+	bool found = false;
+
+	if (test_eq(rules_compile(spec, &spec->rulesets[0], ids, NULL, d, &arena, NULL), 0))
+		for (unsigned int i = 0; i < 200000 && !found; i++) {
+			unsigned int n = 0;
+
+			rulegen_packet_near(&state, spec, &spec->rulesets[0], p);
+			rules_match_arena(&arena, p, &n);
+			found = n >= lines && p->frag == SPEC_FRAG_WHOLE && expected(spec, p) >= TCCTL_CLASS_FIRST;
+		}
+	rules_arena_done(&arena);
+	free(ids);
+	diags_free(d);
+	return found;
+}
+
+/* The walk is a program of its own, which jumps to itself when a look-up is long. */
+static void test_walk(void)
+{
+	struct rulegen_options o = { .mix = RULEGEN_FW, .n_rules = 1000, .seed = 1 };
+	struct spec *spec = rulegen_make(&o);
+	const uint32_t runs = TCCTL_CNT_STAGE + TCCTL_STAGE_WALK, reason = TCCTL_CNT_REASON + TCCTL_R_NO_WALK;
+	const uint32_t slot = TCCTL_STAGE_WALK;
+	struct classifier_packet bytes;
+	struct classifier alone = c;
+	struct rules_packet p;
+	long long before;
+	int got;
+
+	test_case("a long look-up takes several runs of walk, and then the flow cache knows it");
+	if (!load(spec, 0) || !test_eq(find_long(spec, 25, &p), true)) {
+		rulegen_free(spec);
+		return;
+	}
+	classifier_packet_make(&p, 1, 0, false, &bytes);
+	before = classifier_fixed(&c, runs);
+	test_eq(classifier_run(&c, &bytes, 1, &got, NULL), 0);
+	test_eq(got, expected(spec, &p));
+	test_ok(classifier_fixed(&c, runs) >= before + 3);
+	before = classifier_fixed(&c, runs);
+	test_eq(classifier_run(&c, &bytes, 1, &got, NULL), 0);
+	test_eq(got, expected(spec, &p));
+	test_eq(classifier_fixed(&c, runs), before);
+
+	test_case("without walk in its slot packets keep their class, which is counted and not remembered");
+	test_eq(load(spec, 1), true); /* another stamp: nothing of it is cached */
+	classifier_packet_make(&p, 1, 1, false, &bytes);
+	test_eq(bpf_map_delete_elem(c.stage, &slot), 0);
+	before = classifier_fixed(&c, reason);
+	test_eq(classifier_run(&c, &bytes, 1, &got, NULL), 0);
+	test_eq(got, TCCTL_CLASS_KEEP);
+	test_eq(classifier_fixed(&c, reason), before + 1);
+	test_eq(bpf_map_update_elem(c.stage, &slot, &c.walk, 0), 0);
+
+	test_case("walk takes up nothing that was not begun");
+	alone.prog = c.walk;
+	before = classifier_fixed(&c, reason);
+	test_eq(classifier_run(&alone, &bytes, 1, &got, NULL), 0); /* after the packet above, which never got there */
+	test_eq(got, TCCTL_CLASS_KEEP);
+	test_eq(classifier_run(&c, &bytes, 1, &got, NULL), 0);
+	test_eq(got, expected(spec, &p));
+	test_eq(classifier_run(&alone, &bytes, 1, &got, NULL), 0); /* after one that did */
+	test_eq(got, TCCTL_CLASS_KEEP);
+	test_eq(classifier_fixed(&c, reason), before + 2);
+	rulegen_free(spec);
+}
+
 int main(void)
 {
 	int err = classifier_open(classifier_object("classify.bpf.o"), &c);
@@ -215,6 +290,7 @@ int main(void)
 	test_counters();
 	test_fragments();
 	test_swap();
+	test_walk();
 	for (enum rulegen_mix mix = RULEGEN_ACL; mix <= RULEGEN_IPC; mix++) {
 		differential(mix, RULEGEN_ABSOLUTE, 10, 20000, 1);
 		differential(mix, RULEGEN_RELATIVE, 1000, 10000, 2);

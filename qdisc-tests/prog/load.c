@@ -17,7 +17,7 @@
 #include "test.h"
 
 /* The verifier gives up at 1,000,000 instructions; other kernels need more than this one. */
-#define INSNS_MAX 250000
+#define INSNS_MAX 100000
 
 static char log_text[1 << 16];
 

@@ -512,7 +512,12 @@ static __always_inline int tcctl_classified(struct __sk_buff *skb, int reason, c
 {
 	if (tcctl_unlikely(reason)) {
 		if (reason == TCCTL_WALK) {
+			struct tcctl_scratch *s;
+
 			tcctl_jump(skb, jt_stage, TCCTL_STAGE_WALK);
+			s = tcctl_scratch();
+			if (s)
+				s->left = 0; /* nobody takes it up later */
 			tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + TCCTL_STAGE_WALK);
 			reason = TCCTL_R_NO_WALK;
 		}
