@@ -121,24 +121,25 @@ static void check_clashes(struct spec_ctx *c, const struct yaml_node *const *nod
 
 static void decap_list(struct spec_ctx *c, const struct yaml_node *v, const char *key, struct spec_decap *d)
 {
+	_cleanup_free_ bool *named = calloc(c->spec->n_tunnels + 1, sizeof(*named));
 	const struct yaml_node *const *items;
 	size_t n, errors = c->diags->n_errors;
 
 	items = spec_list(c, &v, key, &n);
 	d->tunnels = calloc(n + 1, sizeof(*d->tunnels));
-	if (!d->tunnels) {
+	if (!named || !d->tunnels) {
 		c->oom = true;
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
 		int t = refer_tunnel(c, items[i], key);
 
-		for (size_t k = 0; k < d->n && t != SPEC_NONE && n < 1000; k++)
-			if (d->tunnels[k] == t)
-				spec_error(c, items[i], "decap: tunnel \"%s\" is named twice",
-					   items[i]->text);
-		if (t != SPEC_NONE)
-			d->tunnels[d->n++] = t;
+		if (t == SPEC_NONE)
+			continue;
+		if (named[t])
+			spec_error(c, items[i], "decap: tunnel \"%s\" is named twice", items[i]->text);
+		named[t] = true;
+		d->tunnels[d->n++] = t;
 	}
 	if (errors == c->diags->n_errors)
 		check_clashes(c, items, d->tunnels, d->n);
