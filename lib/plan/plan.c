@@ -35,9 +35,13 @@ __attribute__((format(printf, 6, 7))) static void step(struct planning *p, enum 
 							const char *fmt, ...)
 {
 	struct tcctl_plan *plan = p->plan;
-	struct plan_step *s = realloc(plan->steps, (plan->n_steps + 1) * sizeof(*s));
+	const size_t n = plan->n_steps;
+	struct plan_step *s = plan->steps;
 	va_list ap;
 
+	/* grows by powers of two: there may be thousands */
+	if (!(n & (n - 1)))
+		s = realloc(s, (n ? n * 2 : 1) * sizeof(*s));
 	if (!s) {
 		p->err = -ENOMEM;
 		return;
