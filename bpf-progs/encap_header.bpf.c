@@ -509,6 +509,8 @@ int encap_header(struct __sk_buff *skb)
 		     (tcctl_cb(skb, TCCTL_CB_CLASS) & (0xffff | (__u32)(TCCTL_TUNNEL_DEPTH_MAX << TCCTL_TUNNEL_DEPTH_SHIFT) << 16)) |
 			     (s->id & TCCTL_TUNNEL_ID) << 16 | (__u32)TCCTL_TUNNEL_OUT << 16);
 	if (tcctl_unlikely(s->flags & TCCTL_EN_FLOOD)) {
+		s->flood_next = 0;
+		s->flood_own = TCCTL_FLOOD_NOBODY;
 		tcctl_jump(skb, jt_stage, TCCTL_STAGE_FLOOD);
 		tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + TCCTL_STAGE_FLOOD);
 	}

@@ -30,6 +30,8 @@
 #define TCCTL_EN_DF 0x4U	/* inner IPv4: DF is set; inner IPv6 */
 #define TCCTL_EN_SUM 0x8U	/* `sum` holds */
 
+#define TCCTL_FLOOD_NOBODY 0xffffU /* flood_own */
+
 #define TCCTL_FRAME_IP 16	/* offset in `frame` of the outer IP header; the EtherType is in front of it */
 #define TCCTL_FRAME_MAX 320	/* 16 + at most 128 of template and 24 of inner Ethernet header and tags, and masks' slack */
 
@@ -46,6 +48,8 @@ struct tcctl_encap {
 	__u32 ttl;
 	__u32 mtu;	  /* too_big: what to tell the sender */
 	__u32 sum;	  /* of the payload, folded */
+	__u32 flood_next; /* flood: the remote that is next */
+	__u32 flood_own;  /* flood: the remote that the packet itself goes to */
 	__u32 w[10];	  /* the inner IP header, network byte order; IPv4: 5 words; else the first 3 of the frame */
 	struct tcctl_counter count;	/* what this packet adds to TCCTL_TUN_TX */
 	struct tcctl_station_key station;
