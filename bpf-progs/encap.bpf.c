@@ -209,10 +209,15 @@ static __always_inline __u32 choose(struct __sk_buff *skb, struct tcctl_encap *s
 	return settings->encap;
 }
 
+static __always_inline bool is_tag(__u32 ethertype)
+{
+	return ethertype == TCCTL_ETH_8021Q || ethertype == TCCTL_ETH_8021AD;
+}
+
 /* Does the tunnel carry this kind of payload, from where its header begins? */
 static __always_inline bool carries(struct __sk_buff *skb, const struct tcctl_encap *s, const struct tcctl_tunnel *row)
 {
-	__u32 flags = row->flags, ethertype;
+	__u32 flags = row->flags, second;
 
 	if (row->type == TCCTL_T_VLAN || flags & TCCTL_TF_INNER_ETH)
 		return tcctl_flags(skb) & TCCTL_F_L2;
@@ -221,9 +226,12 @@ static __always_inline bool carries(struct __sk_buff *skb, const struct tcctl_en
 		return false;
 	if (tcctl_likely(tcctl_l3(skb) == TCCTL_DATA_OFFSET))
 		return true;
-	/* behind tags, which can be taken off; not behind PPPoE or labels */
-	ethertype = bpf_ntohs(skb->protocol);
-	return tcctl_is_vlan(ethertype) && tcctl_l3(skb) <= 22;
+	/* Behind one or two tags, which the kernel can take off. Not behind PPPoE, labels, or tags of another kind. */
+	if (!is_tag(bpf_ntohs(skb->protocol)))
+		return false;
+	if (tcctl_l3(skb) == 18)
+		return true;
+	return tcctl_l3(skb) == 22 && tcctl_read_slow(skb, 14, &second, 1) && is_tag(bpf_ntohl(second) & 0xffff);
 }
 
 /*
@@ -272,8 +280,9 @@ static __always_inline bool trim(struct __sk_buff *skb, const struct tcctl_encap
 	__u32 end = tcctl_l3(skb);
 
 	end += s->kind == TCCTL_F_IPV4 ? bpf_ntohl(s->w[0]) & 0xffff : 40 + (bpf_ntohl(s->w[1]) >> 16);
-	/* a length of 0 is that of a packet of more than 64 KiB */
-	if (tcctl_likely(skb->len <= end) || end < tcctl_l3(skb) + 20 || (s->kind == TCCTL_F_IPV6 && !(s->w[1] & bpf_htonl(0xffff0000))))
+	if (tcctl_likely(skb->len <= end) || end < tcctl_l3(skb) + 20)
+		return true;
+	if (s->kind == TCCTL_F_IPV6 && !(bpf_ntohl(s->w[1]) >> 8)) /* length 0, then options: a jumbogram */
 		return true;
 	return !bpf_skb_change_tail(skb, end, 0);
 }

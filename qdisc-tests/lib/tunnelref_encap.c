@@ -11,6 +11,7 @@ struct inner {
 	uint8_t tos, ttl;
 	bool df;
 	size_t end; /* of the IP packet, without padding */
+	bool odd_tag; /* behind a tag of before 802.1ad: devices do not take that for one, so nothing routes it */
 };
 
 static bool is_tag(uint16_t type)
@@ -31,6 +32,7 @@ static struct inner parse(const struct tunnelref_frame *f)
 	for (int i = 0; i < 4 && is_tag(type); i++) {
 		if (in.l3 + 4 > f->len)
 			return in;
+		in.odd_tag |= type == 0x9100;
 		type = packet_get16(f->data + in.l3 + 2);
 		in.l3 += 4;
 	}
@@ -100,6 +102,8 @@ enum tunnelref_verdict tunnelref_encap(const struct spec_tunnel *t, const struct
 	remote = free->remote ? free->remote : t->remotes[0].addr;
 	if (free->id)
 		id = free->id;
+	if (!eth && (in.odd_tag || in.l3 > 22))
+		return TUNNELREF_NOT_CARRIED;
 	if (!eth && !(in.family == 4 ? t->flags & TCCTL_TF_INNER_IPV4 : in.family == 6 ? t->flags & TCCTL_TF_INNER_IPV6 : 0))
 		return TUNNELREF_NOT_CARRIED;
 	if (eth)

@@ -141,9 +141,9 @@ static void spec_random(struct spec_tunnel *t, unsigned int type)
 
 /* --- packets ---------------------------------------------------------------------------------------------- */
 
-static void packet_random(struct packet *k)
+static void packet_random(struct packet *k, bool plain)
 {
-	unsigned int kind = rng_below(&rng, 16), tags = rng_below(&rng, 8) == 0 ? 1 + rng_below(&rng, 2) : 0;
+	unsigned int kind = rng_below(&rng, 16), tags = !plain && rng_below(&rng, 8) == 0 ? 1 + rng_below(&rng, 2) : 0;
 	bool v6 = kind & 1;
 	uint16_t type = kind == 15 ? 0x0806 : v6 ? 0x86dd : 0x0800;
 	uint8_t tos = (uint8_t)rng_next(&rng), proto, *ip = NULL;
@@ -192,7 +192,7 @@ static void packet_random(struct packet *k)
 		}
 		k->data[k->len - 1] ^= 0x55;
 	}
-	if (rng_below(&rng, 6) == 0)
+	if (!plain && rng_below(&rng, 6) == 0)
 		packet_payload(k, 1 + rng_below(&rng, 20)); /* padding */
 }
 
@@ -201,7 +201,8 @@ static void packet_random(struct packet *k)
 static uint8_t out[PACKET_MAX + 512];
 static struct pipe_run run;
 
-static int packet_run(const struct packet *k, uint32_t mark, uint32_t flags)
+/* Through `prog`, a way into the pipeline. */
+static int packet_run(int prog, const struct packet *k, uint32_t mark, uint32_t flags)
 {
 	memset(&run, 0, sizeof(run));
 	run.in = k->data;
@@ -210,7 +211,7 @@ static int packet_run(const struct packet *k, uint32_t mark, uint32_t flags)
 	run.out_cap = sizeof(out);
 	run.flags = flags;
 	run.skb.mark = mark;
-	return pipe_test(pipe_prog(&p, "root"), &run);
+	return pipe_test(prog, &run);
 }
 
 static int setup_row(const struct spec_tunnel *t, const struct tunnel_resolved *r)
@@ -237,27 +238,30 @@ static int encap_with(uint32_t id)
 
 static void dump(const char *what, const uint8_t *b, size_t n)
 {
-	printf("# %-8s", what);
+	printf("# %-8s%4zu", what, n);
 	for (size_t i = 0; i < n && i < 160; i++)
 		printf("%s%02x", i % 4 ? "" : " ", b[i]);
 	printf("\n");
 }
 
 /* The result of a run against the model; false after a failure was reported. */
-static bool compare(const char *what, const struct spec_tunnel *t, const struct packet *k, uint32_t mark, bool hop,
+static bool compare(const char *what, const struct spec_tunnel *t, const struct packet *k, const struct tunnelref_frame *frame,
 		    uint32_t *sequence)
 {
 	static uint8_t want[PACKET_MAX + 512];
-	struct tunnelref_frame f = { .data = k->data, .len = k->len, .mark = mark, .hop = hop };
+	struct tunnelref_frame f = *frame;
 	struct tunnelref_out ref = { .data = want };
 	struct tunnelref_free free = {};
 	uint32_t cb[5], sport_mask;
 
 	if (run.verdict != PIPE_PROBED) {
 		test_fail("%s: verdict %d, expected the probe's", what, run.verdict);
+		dump("in", k->data, k->len);
 		return false;
 	}
 	memcpy(cb, run.skb.cb, sizeof(cb));
+	f.data = k->data;
+	f.len = k->len;
 	if (tunnelref_encap(t, &f, NULL, &ref) == TUNNELREF_NOT_CARRIED) {
 		if (run.out_len == k->len && !memcmp(out, k->data, k->len) && !(cb[4] >> 16))
 			return true;
@@ -301,36 +305,114 @@ static bool compare(const char *what, const struct spec_tunnel *t, const struct 
 	return true;
 }
 
-static void check_random(unsigned int type, unsigned int rounds, uint32_t flags)
+/* A program that puts a tag into skb metadata, then enters the pipeline: test runs cannot begin with one. */
+static int tagger_load(uint16_t proto, uint16_t tci)
 {
-	static struct packet k;
-	struct spec_tunnel t;
-	uint32_t sequence = 0, key = ID;
+	struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = htons(proto) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = tci },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 6 },
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = pipe_map(&p, "jt_root") },
+		{},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = TCCTL_ROOT_PREVIOUS },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tagger", "GPL", insns, sizeof(insns) / sizeof(insns[0]), NULL);
+}
+
+static void sequence_reset(void)
+{
 	struct {
 		uint32_t lock, next;
 	} zero = {};
+	uint32_t id = ID;
 
+	bpf_map_update_elem(pipe_map(&p, "sequences"), &id, &zero, BPF_ANY);
+}
+
+static void check_random(unsigned int type, unsigned int rounds, uint32_t flags, bool tagged, bool hop)
+{
+	static struct packet k;
+	struct tunnel_resolved r = { .flags = hop ? TCCTL_TF_TERMINATES : 0 };
+	struct tunnelref_frame f = { .tagged = tagged, .tag_proto = 0x88a8, .tag_tci = 0x6123, .hop = hop };
+	struct spec_tunnel t;
+	uint32_t sequence = 0;
+	int prog = tagged ? tagger_load(f.tag_proto, f.tag_tci) : pipe_prog(&p, "root");
+
+	if (!test_ok(prog >= 0))
+		return;
 	for (unsigned int i = 0; i < rounds; i++) {
-		uint32_t mark = rng_below(&rng, 3) ? rng_next(&rng) : 0;
 		char what[64];
 		int err;
 
 		if (i % 16 == 0) {
 			spec_random(&t, type);
-			if (!test_eq(setup(&t), 0))
-				return;
+			f.hop = hop && !(t.flags & TCCTL_TF_INNER_ETH);
+			if (!test_eq(setup_row(&t, &r), 0))
+				break;
 			sequence = 0;
-			bpf_map_update_elem(pipe_map(&p, "sequences"), &key, &zero, BPF_ANY);
+			sequence_reset();
 		}
-		packet_random(&k);
+		f.mark = rng_below(&rng, 3) ? rng_next(&rng) : 0;
+		/* The kernel corrects the sum for a tag taken out of a frame on a real ingress only, and gives it up for
+		 * a packet that is cut, which the test run does not know. */
+		packet_random(&k, flags);
 		snprintf(what, sizeof(what), "%s over IPv%u, round %u", types[type].name, t.family, i);
-		err = packet_run(&k, mark, flags);
+		err = packet_run(prog, &k, f.mark, flags);
 		if (err) {
 			test_fail("%s: %s", what, strerror(-err));
-			return;
+			dump("in", k.data, k.len);
+			break;
 		}
-		if (!compare(what, &t, &k, mark, false, run.skb.cb[4] >> 16 ? &sequence : NULL))
+		if (!compare(what, &t, &k, &f, run.skb.cb[4] >> 16 ? &sequence : NULL))
+			break;
+	}
+	if (tagged)
+		close(prog);
+}
+
+/* Whatever comes, a packet is either put into the tunnel as the model says or left as it is. */
+static void check_hostile(void)
+{
+	static struct packet whole, k;
+	struct tunnelref_frame f = {};
+	struct spec_tunnel t;
+	char what[64];
+
+	for (unsigned int type = 0; type < N_TYPES; type++) {
+		spec_base(&t, type, type & 1);
+		t.flags |= t.type != TCCTL_T_IPIP && type % 3 == 0 ? TCCTL_TF_CSUM : 0;
+		if (!test_eq(setup(&t), 0))
 			return;
+		for (unsigned int i = 0; i < 40; i++) {
+			packet_random(&whole, false);
+			/* cut at every length, then with bytes changed */
+			for (unsigned int n = 14; n < 14 + 2 * 80; n++) {
+				/* a wrong TCP or UDP checksum inside makes a wrong one outside: those are not tried */
+				if (n >= 14 + 80 && t.flags & TCCTL_TF_CSUM)
+					break;
+				k = whole;
+				if (n < 14 + 80) {
+					k.len = n < whole.len ? n : whole.len;
+				} else {
+					for (unsigned int b = rng_below(&rng, 4); b < 4; b++)
+						k.data[12 + rng_below(&rng, k.len - 12 < 60 ? (uint32_t)k.len - 12 : 60)] =
+							(uint8_t)rng_next(&rng);
+				}
+				snprintf(what, sizeof(what), "%s, packet %u, %u", types[type].name, i, n);
+				if (packet_run(pipe_prog(&p, "root"), &k, 0, 0))
+					continue; /* the kernel wants more than that */
+				if (run.verdict == 0xff || run.verdict == -1)
+					continue; /* not for us: the entry passed it on */
+				if (!compare(what, &t, &k, &f, NULL))
+					return;
+			}
+		}
 	}
 }
 
@@ -349,6 +431,8 @@ static int stages_fill(void)
 		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_TOO_BIG, pipe_prog(&p, "too_big"));
 	if (!err)
 		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_FLOOD, pipe_prog(&p, "flood"));
+	if (!err) /* where the tagger goes on */
+		err = pipe_graft(&p, "jt_root", TCCTL_ROOT_PREVIOUS, pipe_prog(&p, "root"));
 	return err;
 }
 
@@ -370,11 +454,27 @@ int main(void)
 		snprintf(titles[i], sizeof(titles[i]), "%s: random packets and policies", types[i].name);
 		test_case(titles[i]);
 		before = tunnels_counter(&tables, ID, TCCTL_TUN_TX);
-		check_random(i, ROUNDS / N_TYPES, 0);
+		check_random(i, ROUNDS / N_TYPES, 0, false, false);
 		after = tunnels_counter(&tables, ID, TCCTL_TUN_TX);
 		test_ok(after.packets - before.packets > ROUNDS / N_TYPES / 3);
 		test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FAILED).packets, 0);
 	}
+	test_case("a tag in skb metadata moves into a frame, and is left behind by IP");
+	for (unsigned int i = 0; i < N_TYPES; i++)
+		check_random(i, ROUNDS / N_TYPES / 4, 0, true, false);
+	test_case("a hop decrements the inner TTL");
+	for (unsigned int i = 0; i < N_TYPES; i++)
+		check_random(i, ROUNDS / N_TYPES / 4, 0, false, true);
+	test_case("a CHECKSUM_COMPLETE sum stays right");
+	if (packet_run(pipe_prog(&p, "root"), &(struct packet){ .len = 64 }, 0, BPF_F_TEST_SKB_CHECKSUM_COMPLETE) == -EINVAL)
+		test_skip("this kernel has no BPF_F_TEST_SKB_CHECKSUM_COMPLETE");
+	else
+		for (unsigned int i = 0; i < N_TYPES; i++) {
+			check_random(i, ROUNDS / N_TYPES / 4, BPF_F_TEST_SKB_CHECKSUM_COMPLETE, false, false);
+			check_random(i, ROUNDS / N_TYPES / 4, BPF_F_TEST_SKB_CHECKSUM_COMPLETE, true, true);
+		}
+	test_case("packets cut short and with wrong bytes");
+	check_hostile();
 	tunnels_close(&tables);
 	pipe_close(&p);
 	return test_done();
