@@ -68,12 +68,12 @@ struct model_device {
 	char name[16];
 	uint32_t ifindex; /* of one that is to be made: chosen by us */
 	uint32_t mtu;	  /* desired: as it is to be set, if we made it; observed: as it is */
+	bool gso;	  /* the same; false: TCP does not hand over aggregates */
 	/* desired only */
 	bool make;     /* there is none of that name */
 	uint32_t peer; /* its other end, where it has to be a veth pair: chosen by us */
 	uint8_t mac[6];
 	bool arp; /* Ethernet inside: neighbours are asked for; otherwise all go into the tunnel anyway */
-	bool gso; /* false: TCP must not hand over aggregates */
 	int tunnel; /* index into spec.tunnels: one that names it */
 	/* observed only */
 	bool gone; /* recorded, but not there any more */

@@ -487,10 +487,10 @@ static int observe_devices(const struct observe_input *in, struct model *m)
 		struct model_device *d = &m->devices[m->n_devices++];
 
 		*d = (struct model_device){ .ifindex = s->ifindex };
-		memcpy(d->name, s->name, sizeof(d->name));
 		d->gone = !link || strcmp(link->name, s->name) || (strcmp(link->kind, "dummy") && strcmp(link->kind, "veth"));
 		if (!d->gone)
-			d->mtu = link->mtu;
+			*d = (struct model_device){ .ifindex = s->ifindex, .mtu = link->mtu, .gso = link->gso_segs != 1 };
+		memcpy(d->name, s->name, sizeof(d->name));
 	}
 	return 0;
 }

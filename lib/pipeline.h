@@ -122,6 +122,9 @@ void pipeline_inner_drop(const struct pipeline *p, const char *map, uint32_t slo
 /* Wait until no packet can be inside programs and tables that were reachable before the call. */
 void pipeline_wait(void);
 
+/* Does bpf_skb_adjust_room() know these flags? 1 yes, 0 no, -errno: could not be tried. */
+int pipeline_knows_adjust_room(uint32_t flags);
+
 /* Name of a stage that follows in `order` texts, and of slots: "ipv4", "tcp", "vxlan", "classify+1". */
 const char *pipeline_slot_name(enum state_table table, uint32_t slot, char buf[32]);
 /* The UDP slot of a well-known port, or -1. */

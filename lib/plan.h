@@ -26,6 +26,7 @@ struct plan_pipeline {
 	int want, have; /* indices into the models, -1: none */
 	bool swap;	/* KEEP: new programs */
 	bool data;	/* KEEP: new rules or tunnels */
+	bool rules;	/* … and these are the rules' */
 };
 
 struct plan_hook {

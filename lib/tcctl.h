@@ -202,6 +202,7 @@ struct tcctl_result {
 	size_t hooks_added, hooks_replaced, hooks_removed;
 	size_t pipelines;      /* in use now */
 	size_t pipelines_added, pipelines_swapped, pipelines_rules, pipelines_removed;
+	size_t pipelines_tunnels; /* with new tunnels, but no new rules */
 	double seconds;
 	/* of which: */
 	double load_seconds;   /* compiling rules, loading programs and tables */

@@ -39,6 +39,7 @@ static void print_summary(const struct tcctl_result *r)
 	print_counts((const struct count[]){ { r->pipelines_added, "loaded" },
 					     { r->pipelines_swapped, "reloaded" },
 					     { r->pipelines_rules, "with new rules" },
+					     { r->pipelines_tunnels, "with new tunnels" },
 					     { r->pipelines_removed, "removed" },
 					     { 0, NULL } });
 	putchar('\n');

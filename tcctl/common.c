@@ -173,6 +173,7 @@ void result_json(const struct tcctl_result *result, struct json_object *to)
 	json_add_u64(pipelines, "added", result->pipelines_added);
 	json_add_u64(pipelines, "swapped", result->pipelines_swapped);
 	json_add_u64(pipelines, "rules", result->pipelines_rules);
+	json_add_u64(pipelines, "tunnels", result->pipelines_tunnels);
 	json_add_u64(pipelines, "removed", result->pipelines_removed);
 	json_add(to, "pipeline_counts", pipelines);
 	json_add(seconds, "total", json_object_new_double(result->seconds));

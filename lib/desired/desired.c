@@ -330,6 +330,13 @@ static uint16_t hook_flags(enum spec_side side, enum spec_dir dir)
 	return (dir == SPEC_EGRESS ? TCCTL_HOOK_EGRESS : 0) | (src_local ? TCCTL_HOOK_SRC_LOCAL : 0);
 }
 
+/* Nothing to do in one direction, because the other one has the tunnels of the interface. */
+static bool is_idle(const struct spec_hook *hook, const struct spec_hook *other)
+{
+	return hook->ruleset == SPEC_NONE && !hook->n_runs && !hook->n_decaps && hook->encap == SPEC_NONE && !hook->n_routes &&
+	       other->enabled && (other->n_decaps || other->encap != SPEC_NONE || other->n_routes);
+}
+
 /* The hook of one direction of a device: the interface's, with the tunnel of the device if that is nowhere told. */
 static int hook_for(struct building *b, const struct spec_interface *iface, enum spec_dir dir, int tunnel,
 		    const struct spec_hook **ret)
@@ -337,7 +344,7 @@ static int hook_for(struct building *b, const struct spec_interface *iface, enum
 	const struct spec_hook *hook = iface ? &iface->hook[dir] : NULL;
 	struct spec_hook **copies, *copy;
 
-	if (hook && !hook->enabled)
+	if (hook && (!hook->enabled || is_idle(hook, &iface->hook[!dir])))
 		hook = NULL;
 	*ret = hook;
 	if (dir != SPEC_EGRESS || tunnel == SPEC_NONE)

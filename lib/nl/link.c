@@ -71,6 +71,7 @@ static int link_attr(const struct nlattr *attr, void *data)
 	case IFLA_IFNAME: ctx->err = nl_attr_str(attr, link->name, sizeof(link->name)); break;
 	case IFLA_MTU: ctx->err = nl_attr_u32(attr, &link->mtu); break;
 	case IFLA_MASTER: ctx->err = nl_attr_u32(attr, &link->master); break;
+	case IFLA_GSO_MAX_SEGS: ctx->err = nl_attr_u32(attr, &link->gso_segs); break;
 	case IFLA_OPERSTATE: ctx->err = nl_attr_u8(attr, &link->operstate); break;
 	case IFLA_ADDRESS:
 		if (mnl_attr_get_payload_len(attr) > sizeof(link->mac)) {
@@ -97,7 +98,7 @@ static int link_attr(const struct nlattr *attr, void *data)
  *   struct ifinfomsg { ifi_type, ifi_index, ifi_flags }
  *   IFLA_IFNAME: string
  *   IFLA_ADDRESS: bytes
- *   IFLA_MTU, IFLA_MASTER: u32
+ *   IFLA_MTU, IFLA_MASTER, IFLA_GSO_MAX_SEGS: u32
  *   IFLA_OPERSTATE: u8
  *   IFLA_LINKINFO
  *     IFLA_INFO_KIND: string

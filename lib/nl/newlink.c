@@ -10,6 +10,7 @@
 #include "nl/internal.h"
 #include "nl/route.h"
 
+#define GSO_SEGS 65535 /* as devices have it from the start */
 #define PEER_NAME "tcctl%d" /* the kernel puts a number in */
 
 static struct nlmsghdr *link_request(struct nl *nl, uint16_t type, uint16_t flags, uint32_t ifindex, uint32_t up_flags,
@@ -98,11 +99,12 @@ int nl_link_make(struct nl *nl, const struct nl_link_want *want)
 	return err;
 }
 
-int nl_link_mtu_set(struct nl *nl, uint32_t ifindex, uint32_t mtu)
+int nl_link_change(struct nl *nl, uint32_t ifindex, uint32_t mtu, bool gso)
 {
 	struct nlmsghdr *nlh = link_request(nl, RTM_NEWLINK, 0, ifindex, 0, 0);
 
 	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	mnl_attr_put_u32(nlh, IFLA_GSO_MAX_SEGS, gso ? GSO_SEGS : 1);
 	return nl_ask(nl, nlh, NLMSG_ERROR, NULL, NULL);
 }
 

@@ -28,7 +28,7 @@ struct nl_link_want {
 /* Make one and set it up: a dummy, or where the kernel has none a veth pair whose other end is up, too. -EEXIST: the
  * name is taken; -EBUSY: an ifindex is. */
 int nl_link_make(struct nl *nl, const struct nl_link_want *want);
-int nl_link_mtu_set(struct nl *nl, uint32_t ifindex, uint32_t mtu);
+int nl_link_change(struct nl *nl, uint32_t ifindex, uint32_t mtu, bool gso);
 int nl_link_delete(struct nl *nl, uint32_t ifindex);
 
 #endif

@@ -209,7 +209,7 @@ static int match_pipelines(struct planning *p, int *have_of, int *want_of)
 }
 
 /* Rules and tunnels are switched by the same write; which of them is new? */
-static void plan_data(struct planning *p, const struct plan_pipeline *pp, const struct model_pipeline *w,
+static void plan_data(struct planning *p, struct plan_pipeline *pp, const struct model_pipeline *w,
 		      const struct model_pipeline *h)
 {
 	const bool rules = w->rules_digest != h->rules_digest || !same_name(w->ruleset_name, h->ruleset_name);
@@ -222,7 +222,8 @@ static void plan_data(struct planning *p, const struct plan_pipeline *pp, const 
 	}
 	if (tunnels)
 		step(p, TCCTL_STEP_PIPELINE_TUNNELS, NULL, -1, pp->id, "switch pipeline p%u to new tunnels: %s", pp->id, what);
-	if (rules || (!tunnels && !w->n_tunnels))
+	pp->rules = rules || (!tunnels && !w->n_tunnels);
+	if (pp->rules)
 		step(p, TCCTL_STEP_PIPELINE_RULES, NULL, -1, pp->id, "switch pipeline p%u to new rules: %s", pp->id, w->order);
 	else if (!tunnels)
 		step(p, TCCTL_STEP_PIPELINE_TUNNELS, NULL, -1, pp->id,
@@ -540,13 +541,23 @@ static int plan_devices(struct planning *p)
 			}
 		if (w->make) {
 			pd->op = PLAN_ADD;
-			step(p, TCCTL_STEP_DEVICE_ADD, w->name, -1, 0, "create device %s, mtu %u", w->name, w->mtu);
+			step(p, TCCTL_STEP_DEVICE_ADD, w->name, -1, 0, "create device %s, mtu %u%s", w->name, w->mtu,
+			     w->gso ? "" : ", segmentation offload off");
 		} else if (!h) { /* somebody else's */
+			if (!w->gso)
+				diag_device(diag_hint(diag_warning(p->diags, NULL,
+								   "a tunnel with checksums or sequence numbers takes what leaves "
+								   "here, and aggregates of TCP can have neither"),
+						      "ethtool -K %s tso off gso off; a device that tcctl makes itself has them "
+						      "off",
+						      w->name),
+					    "%s", w->name);
 			continue;
-		} else if (h->mtu != w->mtu) {
+		} else if (h->mtu != w->mtu || h->gso != w->gso) {
 			pd->op = PLAN_REPLACE;
-			step(p, TCCTL_STEP_DEVICE_CHANGE, w->name, -1, 0, "set the mtu of device %s to %u (was: %u)", w->name,
-			     w->mtu, h->mtu);
+			step(p, TCCTL_STEP_DEVICE_CHANGE, w->name, -1, 0,
+			     "change device %s: mtu %u, segmentation offload %s (was: mtu %u, %s)", w->name, w->mtu,
+			     w->gso ? "on" : "off", h->mtu, h->gso ? "on" : "off");
 		}
 		plan->n_devices++;
 	}

@@ -11,12 +11,14 @@
 
 #include "diag.h"
 #include "nl/route.h"
+#include "pipeline.h"
 #include "util.h"
 
 #define MTU_MAX 65535U
 #define MTU_GUESS 1500U /* where there is no route yet */
 #define IPV6_MTU_MIN 1280U
 #define IPV4_MTU_MIN 68U
+#define ENCAP_L2_ETH (1U << 6) /* BPF_F_ADJ_ROOM_ENCAP_L2_ETH, Linux 5.13 */
 
 /* Can packets be put into it? */
 static bool encapsulates(const struct spec_tunnel *t)
@@ -284,6 +286,19 @@ static int resolve_underlay(struct resolving *r, size_t i)
 	return 0;
 }
 
+/* A kernel that cannot be asked is taken for a newer one: without privileges nothing is loaded anyway. */
+static void resolve_kernel(struct resolving *r)
+{
+	bool eth = false;
+
+	for (size_t i = 0; i < r->spec->n_tunnels; i++)
+		eth |= r->spec->tunnels[i].flags & TCCTL_TF_INNER_ETH;
+	if (!eth || !r->w.tunnels || pipeline_knows_adjust_room(ENCAP_L2_ETH))
+		return;
+	for (size_t i = 0; i < r->spec->n_tunnels; i++)
+		r->w.tunnels[i].no_l2_eth = true;
+}
+
 int tunnel_world_make(const struct spec *spec, struct nl *nl, struct nl_links *links, struct tcctl_diags *diags,
 		      struct tunnel_world *ret)
 {
@@ -300,6 +315,7 @@ int tunnel_world_make(const struct spec *spec, struct nl *nl, struct nl_links *l
 			err = add_device(&r, i);
 		r.err = r.err ? r.err : err;
 	}
+	resolve_kernel(&r);
 	for (size_t i = 0; i < spec->n_tunnels && r.err != -ENOMEM; i++) {
 		resolve_mtu(&r, i);
 		size_device(&r, i);

@@ -21,11 +21,11 @@ static int undo_make(void *ctx, size_t k)
 	return err == -ENODEV ? 0 : err;
 }
 
-static int undo_mtu(void *ctx, size_t k)
+static int undo_change(void *ctx, size_t k)
 {
 	const struct tx *tx = ctx;
 	const struct model_device *had = &tx->s->have.devices[tx->s->plan->devices[k].have];
-	int err = nl_link_mtu_set(tx->s->t->nl, had->ifindex, had->mtu);
+	int err = nl_link_change(tx->s->t->nl, had->ifindex, had->mtu, had->gso);
 
 	return err == -ENODEV ? 0 : err;
 }
@@ -65,11 +65,11 @@ int tx_devices_commit(struct tx *tx)
 			else
 				undo_push(&tx->undo, undo_make, k);
 		} else if (plan->devices[k].op == PLAN_REPLACE) {
-			err = nl_link_mtu_set(tx->s->t->nl, d->ifindex, d->mtu);
+			err = nl_link_change(tx->s->t->nl, d->ifindex, d->mtu, d->gso);
 			if (err)
-				failed(tx, d, "set the mtu of", err);
+				failed(tx, d, "change", err);
 			else
-				undo_push(&tx->undo, undo_mtu, k);
+				undo_push(&tx->undo, undo_change, k);
 		}
 	}
 	return err;

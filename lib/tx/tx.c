@@ -183,7 +183,8 @@ static void count(struct tx *tx)
 	tx->result.hooks = tx->next.n_hooks;
 	tx->result.pipelines = tx->next.n_pipelines;
 	for (size_t i = 0; i < plan->n_pipelines; i++) {
-		tx->result.pipelines_rules += plan->pipelines[i].data;
+		tx->result.pipelines_rules += plan->pipelines[i].data && plan->pipelines[i].rules;
+		tx->result.pipelines_tunnels += plan->pipelines[i].data && !plan->pipelines[i].rules;
 		tx->result.pipelines_added += plan->pipelines[i].op == PLAN_ADD;
 		tx->result.pipelines_removed += plan->pipelines[i].op == PLAN_REMOVE;
 	}
