@@ -26,8 +26,18 @@ static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+/* No pins; `cfg`, which is the first of the constants, as asked for. */
+static void constants(struct bpf_map *map, const struct tcctl_cfg *cfg)
+{
+	size_t len;
+
+	bpf_map__set_pin_path(map, NULL);
+	if (cfg && strstr(bpf_map__name(map), ".rodata"))
+		memcpy((void *)bpf_map__initial_value(map, &len), cfg, sizeof(*cfg));
+}
+
 /* One program at a time: its siblings are switched off, so that its figures are its own. */
-static void load_each(struct bpf_object *(*open)(void), const char *which)
+static void load_each(struct bpf_object *(*open)(void), const char *which, const struct tcctl_cfg *cfg)
 {
 	struct bpf_object *obj = open();
 	struct bpf_program *prog;
@@ -48,7 +58,7 @@ static void load_each(struct bpf_object *(*open)(void), const char *which)
 		test_case(title);
 		obj = open();
 		bpf_object__for_each_map(map, obj)
-			bpf_map__set_pin_path(map, NULL);
+			constants(map, cfg);
 		bpf_object__for_each_program(prog, obj)
 			bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog), names[i]));
 		prog = bpf_object__find_program_by_name(obj, names[i]);
@@ -93,7 +103,13 @@ static struct bpf_object *open_act(void)
 
 int main(void)
 {
+<<<<<<< HEAD
 	const cap_value_t keep[] = { CAP_BPF, CAP_NET_ADMIN };
+=======
+	const cap_value_t keep[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+	/* every type, and the longer way on kernels that can clear GSO state */
+	const struct tcctl_cfg tunnels = { .flags = TCCTL_CFG_CLEAR_GSO, .decap = ~0U, .encap = ~0U };
+>>>>>>> eef9eb6 (bpf-progs: decapsulation)
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	cap_t caps;
 
@@ -109,8 +125,9 @@ int main(void)
 		return test_done();
 	}
 	cap_free(caps);
-	load_each(open_pipeline, "");
-	load_each(open_alone, " alone");
-	load_each(open_act, "");
+	load_each(open_pipeline, "", NULL);
+	load_each(open_pipeline, " with all tunnels", &tunnels);
+	load_each(open_alone, " alone", NULL);
+	load_each(open_act, "", NULL);
 	return test_done();
 }

@@ -17,6 +17,19 @@
 #define TCCTL_BE16(p) ((__u32)(p)[0] << 8 | (p)[1])
 
 /*
+ * A 32-bit field of the packet's metadata. As assembly, because in long programs the compiler keeps the field's address in a
+ * register, and the verifier refuses an access through a context pointer that was added to.
+ */
+#define tcctl_field(skb, name)                                                              \
+	({                                                                                  \
+		__u64 _field;                                                               \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                       \
+			     : "=r"(_field)                                                 \
+			     : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, name)));  \
+		(__u32)_field;                                                              \
+	})
+
+/*
  * The same value, but to the verifier any value: it does not know that two reads of skb->len give the same. Put
  * where paths join, it keeps the verifier from following every combination of what came before. Off the hot
  * path only.
@@ -62,8 +75,8 @@ static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct 
 				total += 40;
 			proto = ip[6];
 		}
-		if (l4_at && total && total <= skb->len) { /* total is 0 above 64 KiB */
-			headers = skb->len - total + l4_at;
+		if (l4_at && total && total <= tcctl_field(skb, len)) { /* total is 0 above 64 KiB */
+			headers = tcctl_field(skb, len) - total + l4_at;
 			if (proto == 17)
 				headers += 8;
 			else if (proto == 132)
@@ -74,26 +87,26 @@ static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct 
 		}
 	}
 	headers = tcctl_forget(skb, headers);
-	segs = skb->gso_segs;
-	if (!segs && skb->gso_size) /* from a guest or a tap that did not say */
-		segs = (skb->len - headers + skb->gso_size - 1) / skb->gso_size;
+	segs = tcctl_field(skb, gso_segs);
+	if (!segs && tcctl_field(skb, gso_size)) /* from a guest or a tap that did not say */
+		segs = (tcctl_field(skb, len) - headers + tcctl_field(skb, gso_size) - 1) / tcctl_field(skb, gso_size);
 	segs = tcctl_forget(skb, segs);
 	/* What does not fit in the segments must be header: inner headers of a tunnel, extension headers. */
-	if (segs * skb->gso_size + headers < skb->len)
-		headers = skb->len - segs * skb->gso_size;
+	if (segs * tcctl_field(skb, gso_size) + headers < tcctl_field(skb, len))
+		headers = tcctl_field(skb, len) - segs * tcctl_field(skb, gso_size);
 	if (!segs)
 		segs = 1;
 	c->segments += segs;
-	c->bytes += skb->len + (segs - 1) * headers;
+	c->bytes += tcctl_field(skb, len) + (segs - 1) * headers;
 }
 
 /* Count a packet. */
 static __always_inline void tcctl_counter_add(struct __sk_buff *skb, struct tcctl_counter *c)
 {
 	c->packets++;
-	if (tcctl_likely(!skb->gso_size)) {
+	if (tcctl_likely(!tcctl_field(skb, gso_size))) {
 		c->segments++;
-		c->bytes += skb->len;
+		c->bytes += tcctl_field(skb, len);
 	} else {
 		tcctl_counter_add_gso(skb, c);
 	}

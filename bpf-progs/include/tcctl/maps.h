@@ -186,6 +186,18 @@ struct {
 } learned SEC(".maps") __weak;
 #endif
 
+#ifdef TCCTL_WANT_DECAP
+/* One packet's state while it is decapsulated (tcctl/decap.h). In memory of a map, because a program without
+ * CAP_PERFMON pays for every new slot of its stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 256); /* struct tcctl_decap */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} decap_scratch SEC(".maps") __weak;
+#endif
+
 #ifdef TCCTL_WANT_CTL
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -5,6 +5,7 @@
 
 #include "tcctl/handler.h"
 #include "tcctl/arena.h"
+#include "tcctl/tos.h"
 
 /* A class's row in the arena of a generation, or NULL. */
 static __always_inline const struct tcctl_class_row *tcctl_class_row(__u32 generation, __u32 class_id)
@@ -20,37 +21,6 @@ static __always_inline const struct tcctl_class_row *tcctl_class_row(__u32 gener
 	if (!header)
 		return NULL;
 	return arena_class_row(arena, header, class_id);
-}
-
-/*
- * DSCP of IPv4: one byte and the header checksum, updated by the difference (RFC 1624, equation 3). Both changes
- * cancel in skb->csum, so a CHECKSUM_COMPLETE packet stays right. Sums are taken over words as they lie in
- * memory, which is the same in both byte orders.
- */
-static __always_inline void tcctl_write_dscp4(__u8 *ip, __u8 tos)
-{
-	__u16 *word = (__u16 *)ip, *check = (__u16 *)(ip + 10);
-	__u32 sum;
-
-	sum = (~*check & 0xffff) + (~*word & 0xffff);
-	ip[1] = tos;
-	sum += *word;
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	*check = ~sum;
-}
-
-/* DSCP of IPv6: no header checksum, so a CHECKSUM_COMPLETE sum over the packet must follow the change. The
- * helper that adds to it is cheaper than bpf_skb_store_bytes(), and refuses (fine) on other packets. */
-static __always_inline void tcctl_write_dscp6(struct __sk_buff *skb, __u8 *ip, __u8 class)
-{
-	__u16 *word = (__u16 *)ip;
-	__u32 sum = ~*word & 0xffff;
-
-	ip[0] = (ip[0] & 0xf0) | class >> 4;
-	ip[1] = (ip[1] & 0x0f) | (class & 0x0f) << 4;
-	sum += *word;
-	bpf_csum_update(skb, sum);
 }
 
 /* The new byte for an old TOS or traffic class, or the old one when nothing is to be written. ECN stays. */

@@ -169,7 +169,7 @@ struct tcctl_decap_key {
 	__u8 family; /* of the outer header: 4 or 6 */
 	__u16 port;  /* UDP destination port; 0 without UDP */
 	__u32 id;    /* VNI, TEID, top label; GRE key. Without one (IPIP, FOU, GUE, GRE without key) 0 */
-	__u32 has_id; /* GRE: 1 when the key is present; VLAN: number of tags; 0 otherwise */
+	__u32 has_id; /* GRE: 1 when the key is present; VLAN: number of tags; 0 otherwise (MPLS in GRE too) */
 	__u8 local[16], remote[16];
 };
 _Static_assert(sizeof(struct tcctl_decap_key) == 44, "no holes");

@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Decapsulation: what the handlers of tunnel types share. A handler
+ *
+ *	d = tcctl_decap_begin(skb, type, words)	the outer header and the first words behind it
+ *	tcctl_decap_udp(skb, d)			where UDP: length
+ *	...					its own header: where the payload starts, of what kind it is, id
+ *	row = tcctl_decap_find(skb, d, type, …)	whose tunnel it is
+ *	...					what only that tunnel can judge
+ *	return tcctl_decap_finish(skb, d, row, …)
+ *
+ * Until a tunnel is found every packet goes on to the stages with its outer header, and to the stack. Afterwards it is the
+ * tunnel's: what is wrong with it is dropped, under the tunnel's counters.
+ *
+ * State is kept in a map's memory, not on the stack: see `decap_scratch` in maps.h. A helper makes the compiler read it
+ * anew, so little has to live in registers.
+ */
+#ifndef TCCTL_DECAP_H
+#define TCCTL_DECAP_H
+
+#define TCCTL_WANT_TUNNELS
+#define TCCTL_WANT_COUNTERS
+#define TCCTL_WANT_DECAP
+#define TCCTL_WANT_JT_L3
+#include "tcctl/l4.h"
+#include "tcctl/tunnel.h"
+#include "tcctl/tos.h"
+#include "tcctl/mss.h"
+
+#define TCCTL_ETH_TEB 0x6558
+
+/* Of newer kernels than the headers may be from; the first two since 6.3, the others clear what GSO knows of a tunnel that is
+ * gone (TCCTL_CFG_CLEAR_GSO). */
+#define TCCTL_DECAP_L3_IPV4 (1ULL << 7)
+#define TCCTL_DECAP_L3_IPV6 (1ULL << 8)
+#define TCCTL_DECAP_L4_GRE (1ULL << 9)
+#define TCCTL_DECAP_L4_UDP (1ULL << 10)
+#define TCCTL_DECAP_IPXIP4 (1ULL << 11)
+#define TCCTL_DECAP_IPXIP6 (1ULL << 12)
+
+/* Kinds of payload. */
+enum tcctl_inner {
+	TCCTL_INNER_GUESS, /* Ethernet where the tunnel carries that, otherwise IP by its first four bits */
+	TCCTL_INNER_ETH,
+	TCCTL_INNER_IPV4,
+	TCCTL_INNER_IPV6,
+	TCCTL_INNER_OTHER,
+};
+
+#define TCCTL_DSCP_NONE 0xff
+
+/* Words of packet bytes are in network byte order, everything else in host byte order. */
+struct tcctl_decap {
+	__u32 ip[10]; /* outer IP header */
+	__u32 h[8];   /* what follows it: UDP or GRE header first */
+	struct tcctl_decap_key key;
+	struct tcctl_source_key source;
+	__u32 half;	   /* key of the outer maps */
+	__u32 chunk, index; /* keys of a counter */
+	__u32 zero;
+	__u32 tunnel;	   /* id */
+	__u32 flags;	   /* TCCTL_TF_* of this packet: the tunnel's, without what this packet shall not do */
+	__u32 l3;	   /* offsets from skb->data: outer L3 header, payload, end of the payload */
+	__u32 inner;
+	__u32 end;
+	__u32 kind;	   /* enum tcctl_inner */
+	__u32 tos;	   /* outer TOS or traffic class */
+	__u32 dscp;	   /* to be written into the inner header, or TCCTL_DSCP_NONE */
+	__u32 type;	   /* enum tcctl_tunnel_type, where a handler has several */
+	__u32 unknown;	   /* types whose strangers are dropped */
+	__u32 eth[4];	   /* first bytes of the payload: inner Ethernet or IP header */
+	struct tcctl_station_key station;
+	struct tcctl_station seen;
+};
+_Static_assert(sizeof(struct tcctl_decap) <= 256, "the value of decap_scratch");
+
+/*
+ * Does this pipeline decapsulate a type? Alone, with stock tc, every object does what it can: tables may be filled by others.
+ * Nothing is changed in observe mode.
+ */
+static __always_inline bool tcctl_decap_wanted(__u32 types)
+{
+#ifdef TCCTL_PIPELINE
+	return cfg.decap & types && !(cfg.flags & TCCTL_CFG_OBSERVE);
+#else
+	return true;
+#endif
+}
+#define TCCTL_TYPE(type) (1U << (type))
+
+/* Add to a counter of a tunnel. Keys are not on the stack, see above. */
+static __always_inline void tcctl_decap_count(struct __sk_buff *skb, struct tcctl_decap *d, __u32 id)
+{
+	struct tcctl_counter *c;
+	void *map;
+
+	d->chunk = id / TCCTL_CHUNK;
+	d->index = id % TCCTL_CHUNK;
+	map = bpf_map_lookup_elem(&counters, &d->chunk);
+	if (!map)
+		return;
+	c = bpf_map_lookup_elem(map, &d->index);
+	if (tcctl_likely(c))
+		tcctl_counter_add(skb, c);
+}
+
+/* Drop a tunnel's packet, under one of its counters. */
+static __always_inline int tcctl_decap_drop(struct __sk_buff *skb, struct tcctl_decap *d, const struct tcctl_tunnel *row,
+					    __u32 which)
+{
+	tcctl_decap_count(skb, d, row->counters + which);
+	tcctl_clear(skb);
+	return TC_ACT_SHOT;
+}
+
+/* Not a packet for a tunnel of ours, for `reason`: on to the stages with the outer header. */
+static __always_inline int tcctl_decap_leave(struct __sk_buff *skb, __u32 reason)
+{
+	tcctl_count(skb, TCCTL_CNT_REASON + reason);
+	return tcctl_handled(skb);
+}
+
+/* Scratch memory with the tables' half in it. */
+static __always_inline struct tcctl_decap *tcctl_decap_scratch(struct __sk_buff *skb)
+{
+	struct tcctl_decap *d = bpf_map_lookup_elem(&decap_scratch, (const void *)&tcctl_key[0]);
+
+	if (tcctl_unlikely(!d))
+		return NULL;
+	d->half = TCCTL_ARENA_SLOT(tcctl_generation(skb), cfg.flags);
+	d->zero = 0;
+	d->dscp = TCCTL_DSCP_NONE;
+	return d;
+}
+
+/* The outer IP header and `words` words behind it. NULL: not for us, the caller leaves with tcctl_handled(). */
+static __always_inline struct tcctl_decap *tcctl_decap_begin(struct __sk_buff *skb, __u32 types, const __u32 words)
+{
+	__u32 l3 = tcctl_l3(skb), l4 = tcctl_l4(skb), flags = tcctl_flags(skb);
+	struct tcctl_decap *d;
+
+	if (!tcctl_decap_wanted(types) || !(flags & (TCCTL_F_IPV4 | TCCTL_F_IPV6)))
+		return NULL;
+	if (tcctl_unlikely(flags & TCCTL_F_FRAG)) {
+		tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_TUNNEL_FRAGMENT);
+		return NULL;
+	}
+	if (tcctl_unlikely(!l4))
+		return NULL;
+	d = tcctl_decap_scratch(skb);
+	if (tcctl_unlikely(!d))
+		return NULL;
+	if (flags & TCCTL_F_IPV4) {
+		if (tcctl_unlikely(!tcctl_read_l3(skb, l3, d->ip, 5)))
+			return NULL;
+		d->tos = bpf_ntohl(d->ip[0]) >> 16 & 0xff;
+		d->end = l3 + (bpf_ntohl(d->ip[0]) & 0xffff);
+	} else {
+		if (tcctl_unlikely(!tcctl_read_l3(skb, l3, d->ip, 10)))
+			return NULL;
+		d->tos = bpf_ntohl(d->ip[0]) >> 20 & 0xff;
+		d->end = l3 + 40 + (bpf_ntohl(d->ip[1]) >> 16);
+	}
+	if (tcctl_unlikely(tcctl_field(skb, gso_size))) /* what is above 64 KiB has a length of 0 */
+		d->end = tcctl_field(skb, len);
+	d->l3 = l3;
+	if (tcctl_unlikely(!tcctl_read_l4(skb, l4, d->h, words))) {
+		tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_TUNNEL_BAD);
+		return NULL;
+	}
+	return d;
+}
+
+/* The same for UDP: its length is checked, the end becomes that of the datagram. At least `min` bytes must follow. */
+static __always_inline struct tcctl_decap *tcctl_decap_begin_udp(struct __sk_buff *skb, __u32 types, const __u32 words,
+								 __u32 min)
+{
+	struct tcctl_decap *d;
+	__u32 end;
+
+	if (tcctl_proto(skb) != TCCTL_IP_UDP) /* attached alone, and not the packet this is for */
+		return NULL;
+	d = tcctl_decap_begin(skb, types, words);
+	if (!d)
+		return NULL;
+	end = bpf_ntohl(d->h[1]) >> 16;
+	if (tcctl_unlikely(!end && tcctl_field(skb, gso_size)))
+		end = d->end;
+	else
+		end += tcctl_l4(skb);
+	if (tcctl_unlikely(end > d->end || tcctl_l4(skb) + 8 + min > end)) {
+		tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_TUNNEL_BAD);
+		return NULL;
+	}
+	d->end = end;
+	return d;
+}
+
+/* Does the UDP header have a checksum? */
+static __always_inline bool tcctl_decap_has_csum(const struct tcctl_decap *d)
+{
+	return d->h[1] & bpf_htonl(0xffff);
+}
+
+/* The addresses of the outer header into the key, or zero for any. */
+static __always_inline void tcctl_decap_addresses(struct tcctl_decap *d, bool ipv4, bool with_local, bool with_remote)
+{
+	__u32 *local = (__u32 *)d->key.local, *remote = (__u32 *)d->key.remote;
+
+	if (ipv4) {
+		local[0] = with_local ? d->ip[4] : 0;
+		remote[0] = with_remote ? d->ip[3] : 0;
+		for (__u32 i = 1; i < 4; i++)
+			local[i] = remote[i] = 0;
+	} else {
+		for (__u32 i = 0; i < 4; i++) {
+			local[i] = with_local ? d->ip[6 + i] : 0;
+			remote[i] = with_remote ? d->ip[2 + i] : 0;
+		}
+	}
+}
+
+/* The group's tunnel for the outer source address, or 0. */
+static __always_inline __u32 tcctl_decap_group(struct tcctl_decap *d, bool ipv4, __u32 group)
+{
+	__u32 *addr = (__u32 *)d->source.addr;
+	const __u32 *value;
+	void *map;
+
+	d->source.group = group;
+	if (ipv4) {
+		d->source.prefixlen = 32 + 32;
+		addr[0] = d->ip[3];
+		addr[1] = addr[2] = addr[3] = 0;
+	} else {
+		d->source.prefixlen = 32 + 128;
+		for (__u32 i = 0; i < 4; i++)
+			addr[i] = d->ip[2 + i];
+	}
+	map = bpf_map_lookup_elem(&sources, &d->half);
+	if (!map)
+		return 0;
+	value = bpf_map_lookup_elem(map, &d->source);
+	return value ? *value : 0;
+}
+
+#define TCCTL_DECAP_TRY(bit, with_local, with_remote)                                    \
+	do {                                                                             \
+		if (!(settings->flags & (bit)))                                          \
+			break;                                                           \
+		tcctl_decap_addresses(d, ipv4, with_local, with_remote);                 \
+		value = bpf_map_lookup_elem(map, &d->key);                               \
+		if (!value)                                                              \
+			break;                                                           \
+		id = *value;                                                             \
+		if (tcctl_unlikely(id & TCCTL_DECAP_GROUP))                              \
+			id = tcctl_decap_group(d, ipv4, id & ~TCCTL_DECAP_GROUP);        \
+		if (id)                                                                  \
+			goto found;                                                      \
+	} while (0)
+
+/*
+ * The tunnel of a packet: type, port (0 without UDP) and id of its header, addresses in d->ip. Sets d->tunnel and d->flags.
+ * NULL: leave by tcctl_decap_stranger().
+ */
+static __always_inline const struct tcctl_tunnel *tcctl_decap_find(struct __sk_buff *skb, struct tcctl_decap *d, __u8 type,
+								   bool ipv4, __u32 port, __u32 key_id, __u32 has_id)
+{
+	const struct tcctl_tunnel_settings *settings;
+	const struct tcctl_tunnel *row;
+	const __u32 *value;
+	void *rows, *map;
+	__u32 id;
+
+	d->unknown = 0;
+	d->key.type = type;
+	d->key.family = ipv4 ? 4 : 6;
+	d->key.port = port;
+	d->key.id = key_id;
+	d->key.has_id = has_id;
+	rows = bpf_map_lookup_elem(&tunnels, &d->half);
+	if (tcctl_unlikely(!rows))
+		return NULL;
+	settings = bpf_map_lookup_elem(rows, &d->zero);
+	if (tcctl_unlikely(!settings))
+		return NULL;
+	d->unknown = settings->unknown_types;
+	map = bpf_map_lookup_elem(&decaps, &d->half);
+	if (tcctl_unlikely(!map))
+		return NULL;
+	TCCTL_DECAP_TRY(TCCTL_TS_BOTH, true, true);
+	TCCTL_DECAP_TRY(TCCTL_TS_LOCAL, true, false);
+	TCCTL_DECAP_TRY(TCCTL_TS_REMOTE, false, true);
+	TCCTL_DECAP_TRY(TCCTL_TS_ANY, false, false);
+	return NULL;
+found:
+	d->tunnel = id;
+	row = bpf_map_lookup_elem(rows, &d->tunnel);
+	if (tcctl_unlikely(!row || row->type != type))
+		return NULL;
+	d->flags = row->flags;
+	return row;
+}
+
+/* Encapsulated, from nobody we know. */
+static __always_inline int tcctl_decap_stranger(struct __sk_buff *skb, const struct tcctl_decap *d, __u8 type)
+{
+	if (d->unknown & TCCTL_TYPE(type))
+		return tcctl_drop(skb, TCCTL_R_TUNNEL_REFUSED);
+	return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_UNKNOWN);
+}
+
+/* Remember where the sender of an inner frame is. */
+static __always_inline void tcctl_decap_learn(struct __sk_buff *skb, struct tcctl_decap *d, bool ipv4, __u32 vlan)
+{
+	const __u8 *mac = (const __u8 *)d->eth + 6;
+	__u32 *addr = (__u32 *)d->seen.addr;
+	struct tcctl_station *known;
+
+	if (mac[0] & 1) /* no station sends from a group address */
+		return;
+	d->station.tunnel = d->tunnel;
+	d->station.vlan = vlan;
+	for (__u32 i = 0; i < 6; i++)
+		d->station.mac[i] = mac[i];
+	d->station.pad[0] = d->station.pad[1] = 0;
+	if (ipv4) {
+		addr[0] = d->ip[3];
+		addr[1] = addr[2] = addr[3] = 0;
+	} else {
+		for (__u32 i = 0; i < 4; i++)
+			addr[i] = d->ip[2 + i];
+	}
+	d->seen.id = 0;
+	d->seen.seen = bpf_ktime_get_ns() / 1000000000;
+	known = bpf_map_lookup_elem(&learned, &d->station);
+	if (known) {
+		const __u32 *old = (const __u32 *)known->addr;
+
+		if (old[0] == addr[0] && old[1] == addr[1] && old[2] == addr[2] && old[3] == addr[3]) {
+			known->seen = d->seen.seen;
+			return;
+		}
+	}
+	bpf_map_update_elem(&learned, &d->station, &d->seen, BPF_ANY);
+}
+
+/*
+ * RFC 6040 and the DSCP of a GTP-U flow, into the inner IP header at `l3`. Returns the counter to drop under, or -1.
+ *
+ *	inner \ outer	Not-ECT	ECT(0)	ECT(1)	CE
+ *	Not-ECT		=	=	=	drop
+ *	ECT(0)		=	=	ECT(1)	CE
+ *	ECT(1)		=	=	=	CE
+ *	CE		=	=	=	=
+ */
+static __always_inline int tcctl_decap_tos(struct __sk_buff *skb, struct tcctl_decap *d, const struct tcctl_tunnel *row,
+					   __u32 l3, bool ipv4)
+{
+	__u32 w, old, tos, ecn = d->flags & TCCTL_TF_ECN_OFF ? 0 : d->tos & 3;
+
+	if (tcctl_likely(!(ecn & 1) && d->dscp == TCCTL_DSCP_NONE))
+		return -1;
+	if (!tcctl_read_l3(skb, l3, &w, 1))
+		return TCCTL_TUN_RX_BAD;
+	w = bpf_ntohl(w);
+	old = tos = (ipv4 ? w >> 16 : w >> 20) & 0xff;
+	if (ecn == 3) {
+		if (!(tos & 3))
+			return TCCTL_TUN_RX_ECN;
+		tos |= 3;
+	} else if (ecn == 1 && (tos & 3) == 2) {
+		tos ^= 3;
+	}
+	if (ecn == 3 && old != tos)
+		tcctl_decap_count(skb, d, row->counters + TCCTL_TUN_RX_CE);
+	if (d->dscp != TCCTL_DSCP_NONE)
+		tos = (d->dscp & 63) << 2 | (tos & 3);
+	tos = tcctl_forget(skb, tos);
+	if (tos != old && tcctl_write_tos(skb, l3, ipv4, w, tos))
+		return TCCTL_TUN_RX_BAD;
+	return -1;
+}
+
+/* Take tags off the outer frame: afterwards the outer L3 header is where adjust_room takes it to be. */
+static __always_inline void tcctl_decap_untag(struct __sk_buff *skb, struct tcctl_decap *d)
+{
+	__u32 len = tcctl_field(skb, len);
+
+	/* the tag in metadata, the one in the frame that took its place, and one more */
+	for (int i = 0; i < 3; i++)
+		if (bpf_skb_vlan_pop(skb))
+			break;
+	len -= tcctl_field(skb, len);
+	d->l3 -= len;
+	d->inner -= len;
+	d->end -= len;
+}
+
+/*
+ * The first words of the payload into d->eth. `hdr` is what usually is between the outer IP header and the payload: read
+ * directly there.
+ */
+#define TCCTL_DECAP_READ_AT(constant)                                                   \
+	do {                                                                            \
+		if (d->inner == (constant)) {                                           \
+			const __u32 *p = (void *)tcctl_data_at(skb, constant);          \
+			if (tcctl_unlikely((__u8 *)(p + words) > tcctl_data_end(skb)))  \
+				break;                                                  \
+			for (__u32 i = 0; i < words; i++)                               \
+				d->eth[i] = p[i];                                       \
+			return true;                                                    \
+		}                                                                       \
+	} while (0)
+static __always_inline bool tcctl_decap_read(struct __sk_buff *skb, struct tcctl_decap *d, const __u32 hdr,
+					     const __u32 words, const __u32 bytes)
+{
+	TCCTL_DECAP_READ_AT(34 + hdr);
+	TCCTL_DECAP_READ_AT(54 + hdr);
+	return !bpf_skb_load_bytes(skb, d->inner, d->eth, bytes);
+}
+
+/* The outer frame without tags. False: it cannot be taken away, leave it to the stack. */
+static __always_inline bool tcctl_decap_prepare(struct __sk_buff *skb, struct tcctl_decap *d, __u32 base)
+{
+	if (tcctl_likely(!tcctl_field(skb, vlan_present) && d->l3 == base))
+		return true;
+	if (skb->protocol == bpf_htons(TCCTL_ETH_PPPOE)) /* adjust_room refuses */
+		return false;
+	tcctl_decap_untag(skb, d);
+	return true;
+}
+
+/*
+ * Is a GSO packet one packet inside one header? Datagrams of a tunnel that the receiving device merged have a header each,
+ * which cannot be taken away here. `w`: first two words of the inner IP header.
+ */
+static __always_inline bool tcctl_decap_one(const struct tcctl_decap *d, const __u32 *w, __u32 l3, bool ipv4)
+{
+	__u32 len = ipv4 ? bpf_ntohl(w[0]) & 0xffff : bpf_ntohl(w[1]) >> 16;
+
+	if (!len) /* more than 64 KiB */
+		return true;
+	return l3 + len + (ipv4 ? 0 : 40) == d->end;
+}
+
+/* Flags of bpf_skb_adjust_room() for every decapsulation; `gso`: what clears this one's GSO state. */
+static __always_inline __u64 tcctl_decap_adjust(__u64 gso)
+{
+	return BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET | (cfg.flags & TCCTL_CFG_CLEAR_GSO ? gso : 0);
+}
+
+/* How the kinds of encapsulation differ in what goes with the header. */
+#define TCCTL_DECAP_CSUM 0x1U /* a checksum, which the device may have verified */
+#define TCCTL_DECAP_HASH 0x2U /* the packet's hash: it may be one of the outer addresses only */
+
+/* The packet is the inner one now: counted; depth and tunnel in the context. */
+static __always_inline void tcctl_decap_context(struct __sk_buff *skb, struct tcctl_decap *d, const struct tcctl_tunnel *row,
+						__u32 how)
+{
+	__u32 depth;
+
+	if (how & TCCTL_DECAP_HASH)
+		bpf_set_hash_invalid(skb);
+	tcctl_decap_count(skb, d, row->counters + TCCTL_TUN_RX);
+	depth = (tcctl_tunnel(skb) >> TCCTL_TUNNEL_DEPTH_SHIFT & TCCTL_TUNNEL_DEPTH_MAX) + 1;
+	tcctl_cb_set(skb, TCCTL_CB_CLASS, (depth << TCCTL_TUNNEL_DEPTH_SHIFT | (d->tunnel & TCCTL_TUNNEL_ID)) << 16);
+	tcctl_cb_set(skb, TCCTL_CB_PORTS, 0);
+}
+
+/* Offset of the L3 header in a packet without tags. */
+static __always_inline __u32 tcctl_decap_base(struct __sk_buff *skb)
+{
+	return tcctl_flags(skb) & TCCTL_F_L2 ? 14 : 0;
+}
+
+/* IP inside; d->kind says which, d->eth has its first words. */
+static __always_inline int tcctl_decap_ip(struct __sk_buff *skb, struct tcctl_decap *d, const struct tcctl_tunnel *row,
+					  __u64 gso, __u32 how)
+{
+	bool ipv4 = d->kind == TCCTL_INNER_IPV4;
+	__u32 base = tcctl_decap_base(skb);
+	__u64 family = 0;
+	long err;
+
+	if (tcctl_unlikely(tcctl_field(skb, gso_size)) && !tcctl_decap_one(d, d->eth, d->inner, ipv4))
+		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+	if (!tcctl_decap_prepare(skb, d, base))
+		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+	if (tcctl_field(skb, protocol) != (ipv4 ? bpf_htons(TCCTL_ETH_IPV4) : bpf_htons(TCCTL_ETH_IPV6)))
+		family = ipv4 ? TCCTL_DECAP_L3_IPV4 : TCCTL_DECAP_L3_IPV6;
+	err = bpf_skb_adjust_room(skb, base - d->inner, BPF_ADJ_ROOM_MAC, tcctl_decap_adjust(gso) | family);
+	/* Kernels before 6.3 learn of another IP family by a translation of the header that goes. */
+	if (tcctl_unlikely(err) && family) {
+		ipv4 = d->kind == TCCTL_INNER_IPV4;
+		if (!bpf_skb_change_proto(skb, ipv4 ? bpf_htons(TCCTL_ETH_IPV4) : bpf_htons(TCCTL_ETH_IPV6), 0))
+			err = bpf_skb_adjust_room(skb, tcctl_decap_base(skb) - d->inner + (d->kind == TCCTL_INNER_IPV4 ? 20 : -20),
+						  BPF_ADJ_ROOM_MAC, tcctl_decap_adjust(gso));
+	}
+	if (tcctl_unlikely(err))
+		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+	if (how & TCCTL_DECAP_CSUM)
+		bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
+	base = tcctl_decap_base(skb);
+	ipv4 = d->kind == TCCTL_INNER_IPV4;
+	if (base) {
+		__u8 *eth = tcctl_data_at(skb, 0);
+
+		if (eth + 14 > tcctl_data_end(skb))
+			return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+		*(__u16 *)(eth + 12) = ipv4 ? bpf_htons(TCCTL_ETH_IPV4) : bpf_htons(TCCTL_ETH_IPV6);
+	}
+	err = tcctl_decap_tos(skb, d, row, base, ipv4);
+	if (tcctl_unlikely(err >= 0))
+		return tcctl_decap_drop(skb, d, row, err);
+	if (tcctl_unlikely(d->flags & TCCTL_TF_MSS))
+		tcctl_mss_clamp(skb, tcctl_decap_base(skb), d->kind == TCCTL_INNER_IPV4, row->mtu);
+	tcctl_decap_context(skb, d, row, how);
+	tcctl_set_offsets(skb, tcctl_decap_base(skb), 0);
+	tcctl_set_proto(skb, 0, tcctl_flags(skb) & TCCTL_F_L2, 0);
+	if (d->kind == TCCTL_INNER_IPV4) {
+		tcctl_jump(skb, jt_l3, TCCTL_L3_IPV4);
+		tcctl_count(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV4);
+	} else {
+		tcctl_jump(skb, jt_l3, TCCTL_L3_IPV6);
+		tcctl_count(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV6);
+	}
+	return tcctl_handled(skb);
+}
+
+/* The inner frame's L3 header, behind at most one tag. The frame begins at `at`, its header is in d->eth. */
+struct tcctl_decap_frame {
+	__u32 l3, type, vlan; /* offset, EtherType, VLAN id or 0 */
+};
+static __always_inline void tcctl_decap_frame(struct __sk_buff *skb, const struct tcctl_decap *d, __u32 at,
+					      struct tcctl_decap_frame *ret)
+{
+	__u32 tag;
+
+	ret->type = bpf_ntohl(d->eth[3]) >> 16;
+	ret->l3 = at + 14;
+	ret->vlan = 0;
+	if (tcctl_unlikely(tcctl_is_vlan(ret->type)) && tcctl_read_slow(skb, at + 14, &tag, 1)) {
+		tag = bpf_ntohl(tag);
+		ret->vlan = tag >> 16 & 0xfff;
+		ret->type = tcctl_forget(skb, tag & 0xffff);
+		ret->l3 = at + 18;
+	}
+}
+
+/* Ethernet inside; d->eth has the header. */
+static __always_inline int tcctl_decap_eth(struct __sk_buff *skb, struct tcctl_decap *d, const struct tcctl_tunnel *row,
+					   __u64 gso, __u32 how)
+{
+	struct tcctl_decap_frame f;
+	__u64 family = 0;
+	__u32 *eth, type;
+	long err;
+
+	if (tcctl_unlikely(tcctl_field(skb, gso_size))) {
+		__u32 w[2];
+
+		tcctl_decap_frame(skb, d, d->inner, &f);
+		f.l3 = tcctl_forget(skb, f.l3);
+		if ((f.type == TCCTL_ETH_IPV4 || f.type == TCCTL_ETH_IPV6) &&
+		    (!tcctl_read_slow(skb, f.l3, w, 2) || !tcctl_decap_one(d, w, f.l3, f.type == TCCTL_ETH_IPV4)))
+			return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+	}
+	if (!tcctl_decap_prepare(skb, d, tcctl_decap_base(skb)))
+		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+	if (tcctl_unlikely(d->end != tcctl_field(skb, len) || d->end < d->inner + 54) && !tcctl_field(skb, gso_size)) {
+		/* Without the outer frame's padding, and long enough for adjust_room, which thinks of IP headers only. */
+		if (bpf_skb_change_tail(skb, d->end < d->inner + 54 ? d->inner + 60 : d->end, 0))
+			return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+	}
+	type = bpf_ntohl(d->eth[3]) >> 16;
+	if (type == TCCTL_ETH_IPV4 && skb->protocol == bpf_htons(TCCTL_ETH_IPV6))
+		family = TCCTL_DECAP_L3_IPV4;
+	else if (type == TCCTL_ETH_IPV6 && skb->protocol == bpf_htons(TCCTL_ETH_IPV4))
+		family = TCCTL_DECAP_L3_IPV6;
+	err = bpf_skb_adjust_room(skb, tcctl_decap_base(skb) - d->inner - 14, BPF_ADJ_ROOM_MAC,
+				  tcctl_decap_adjust(gso) | family);
+	/* before 6.3: whoever takes the frame finds its family out again, see tcctl_deliver() */
+	if (tcctl_unlikely(err) && family)
+		err = bpf_skb_adjust_room(skb, tcctl_decap_base(skb) - d->inner - 14, BPF_ADJ_ROOM_MAC,
+					  tcctl_decap_adjust(gso));
+	if (tcctl_unlikely(err))
+		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+	if (how & TCCTL_DECAP_CSUM)
+		bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
+	if (tcctl_unlikely(!(tcctl_flags(skb) & TCCTL_F_L2)) && bpf_skb_change_head(skb, 14, 0))
+		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+	eth = (void *)tcctl_data_at(skb, 0);
+	if ((__u8 *)eth + 14 > tcctl_data_end(skb))
+		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+	eth[0] = d->eth[0];
+	eth[1] = d->eth[1];
+	eth[2] = d->eth[2];
+	*(__u16 *)(eth + 3) = *(const __u16 *)&d->eth[3];
+
+	if (tcctl_unlikely(d->flags & (TCCTL_TF_LEARN | TCCTL_TF_MSS)) || d->dscp != TCCTL_DSCP_NONE || d->tos & 1) {
+		bool ip;
+
+		tcctl_decap_frame(skb, d, 0, &f);
+		ip = f.type == TCCTL_ETH_IPV4 || f.type == TCCTL_ETH_IPV6;
+		err = ip ? tcctl_decap_tos(skb, d, row, f.l3, f.type == TCCTL_ETH_IPV4) : -1;
+		if (tcctl_unlikely(err >= 0))
+			return tcctl_decap_drop(skb, d, row, err);
+		if (d->flags & TCCTL_TF_LEARN)
+			tcctl_decap_learn(skb, d, d->key.family == 4, f.vlan);
+		if (ip && d->flags & TCCTL_TF_MSS)
+			tcctl_mss_clamp(skb, f.l3, f.type == TCCTL_ETH_IPV4, row->mtu);
+	}
+	tcctl_decap_context(skb, d, row, how);
+	tcctl_set_offsets(skb, 0, 0);
+	tcctl_set_proto(skb, 0, TCCTL_F_L2, 0);
+	tcctl_jump(skb, jt_stage, TCCTL_STAGE_INNER_ETH);
+	tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + TCCTL_STAGE_INNER_ETH);
+	return tcctl_handled(skb);
+}
+
+/* A group policy id into the mark's lower half. */
+static __always_inline void tcctl_decap_policy(struct __sk_buff *skb, __u32 policy)
+{
+	__u32 mark = (tcctl_field(skb, mark) & 0xffff0000) | (policy & 0xffff);
+
+	asm volatile("" : "+r"(mark)); /* one store of four bytes: the kernel takes no other */
+	skb->mark = mark;
+}
+
+/* Does the tunnel refuse a packet without checksum? */
+static __always_inline bool tcctl_decap_lacks_csum(const struct tcctl_decap *d, bool has_csum)
+{
+	return tcctl_unlikely(d->flags & TCCTL_TF_CSUM_IN) && !has_csum;
+}
+
+/*
+ * The tunnel is known and its header sane: take it away and dispatch what was inside. Needs inner, end, kind, tos, flags and
+ * dscp in `d`. `hdr`: usual distance from the end of the outer IP header to the payload; `gso`: flag of bpf_skb_adjust_room()
+ * that clears this encapsulation's state.
+ */
+static __always_inline int tcctl_decap_finish(struct __sk_buff *skb, struct tcctl_decap *d, const struct tcctl_tunnel *row,
+					      const __u32 hdr, __u64 gso, __u32 how)
+{
+	__u32 version, kind, carried;
+
+	if (tcctl_unlikely(!(~tcctl_tunnel(skb) >> TCCTL_TUNNEL_DEPTH_SHIFT & TCCTL_TUNNEL_DEPTH_MAX))) {
+		tcctl_decap_count(skb, d, row->counters + TCCTL_TUN_RX_DEPTH);
+		return tcctl_handled(skb);
+	}
+	if (d->kind == TCCTL_INNER_ETH || (d->kind == TCCTL_INNER_GUESS && d->flags & TCCTL_TF_INNER_ETH)) {
+		if (!(d->flags & TCCTL_TF_INNER_ETH))
+			return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_PAYLOAD);
+		if (tcctl_unlikely(d->inner + 14 > d->end || !tcctl_decap_read(skb, d, hdr, 4, 14)))
+			return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+		return tcctl_decap_eth(skb, d, row, gso, how);
+	}
+	if (tcctl_unlikely(d->kind == TCCTL_INNER_OTHER))
+		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_PAYLOAD);
+	if (tcctl_unlikely(d->inner + 20 > d->end || !tcctl_decap_read(skb, d, hdr, 2, 8)))
+		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+	version = bpf_ntohl(d->eth[0]) >> 28;
+	kind = version == 4 ? TCCTL_INNER_IPV4 : TCCTL_INNER_IPV6;
+	carried = version == 4 ? TCCTL_TF_INNER_IPV4 : TCCTL_TF_INNER_IPV6;
+	if (tcctl_unlikely((version != 4 && version != 6) || (version == 6 && d->inner + 40 > d->end) ||
+			   (d->kind != TCCTL_INNER_GUESS && d->kind != kind)))
+		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+	if (tcctl_unlikely(!(d->flags & carried)))
+		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_PAYLOAD);
+	d->kind = kind;
+	return tcctl_decap_ip(skb, d, row, gso, how);
+}
+
+#endif
