@@ -128,7 +128,7 @@ static __always_inline bool vlan(struct __sk_buff *skb, struct tcctl_decap *d)
 
 /* --- metadata -------------------------------------------------------------------------------------------- */
 
-/* What the external device says the outer header was, into d->ip as if it were there; d->h[0]: the id. */
+/* What the external device says the outer header was, into the key as if it were there; d->h[0]: the id. */
 static __always_inline bool metadata_read(struct __sk_buff *skb, struct tcctl_decap *d, bool *ret_ipv4)
 {
 	struct bpf_tunnel_key key TCCTL_BUFFER;
@@ -136,15 +136,17 @@ static __always_inline bool metadata_read(struct __sk_buff *skb, struct tcctl_de
 	__builtin_memset(&key, 0, sizeof(key));
 	*ret_ipv4 = true;
 	if (!bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0) || !bpf_skb_get_tunnel_key(skb, &key, KEY_SHORT, 0)) {
-		d->ip[3] = bpf_htonl(key.remote_ipv4);
-		d->ip[4] = bpf_htonl(key.local_ipv4);
+		tcctl_decap_address(d, 0, bpf_htonl(key.local_ipv4), bpf_htonl(key.remote_ipv4));
+		tcctl_decap_address(d, 1, 0, 0);
+		tcctl_decap_address(d, 2, 0, 0);
+		tcctl_decap_address(d, 3, 0, 0);
 	} else if (!bpf_skb_get_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6) ||
 		   !bpf_skb_get_tunnel_key(skb, &key, KEY_SHORT, BPF_F_TUNINFO_IPV6)) {
 		*ret_ipv4 = false;
-		for (int i = 0; i < 4; i++) {
-			d->ip[2 + i] = key.remote_ipv6[i];
-			d->ip[6 + i] = key.local_ipv6[i];
-		}
+		tcctl_decap_address(d, 0, key.local_ipv6[0], key.remote_ipv6[0]);
+		tcctl_decap_address(d, 1, key.local_ipv6[1], key.remote_ipv6[1]);
+		tcctl_decap_address(d, 2, key.local_ipv6[2], key.remote_ipv6[2]);
+		tcctl_decap_address(d, 3, key.local_ipv6[3], key.remote_ipv6[3]);
 	} else {
 		return false;
 	}

@@ -21,4 +21,4 @@ static __always_inline int run(struct __sk_buff *skb)
 	return tcctl_decap_finish(skb, d, row, 8, TCCTL_DECAP_L4_UDP, TCCTL_DECAP_CSUM);
 }
 
-TCCTL_PROGRAM(fou, run, TCCTL_PARSED_L4)
+TCCTL_PROGRAM_LONG(fou, run, TCCTL_PARSED_L4)

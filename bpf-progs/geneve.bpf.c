@@ -19,11 +19,12 @@
 /* The tunnel's own option at this distance from the first one: class and type. 0: none. */
 static __always_inline __u32 own_option(const struct tcctl_tunnel *row, __u32 at)
 {
-	__u32 i = row->l4_at + 16 + at;
+	__u64 i = row->l4_at + 16 + at;
 
 	if (i + 4 > row->header_len || i > TCCTL_TEMPLATE_MAX - 4)
 		return 0;
-	/* Rows are map memory; a variable offset into it is allowed, within bounds that the verifier sees. */
+	i &= TCCTL_TEMPLATE_MAX - 1; /* for the verifier: within the row */
+	asm volatile("" : "+r"(i));
 	return (__u32)row->header[i] << 24 | (__u32)row->header[i + 1] << 16 | (__u32)row->header[i + 2] << 8;
 }
 
@@ -84,4 +85,4 @@ static __always_inline int run(struct __sk_buff *skb)
 	return tcctl_decap_finish(skb, d, row, 16, TCCTL_DECAP_L4_UDP, TCCTL_DECAP_CSUM);
 }
 
-TCCTL_PROGRAM(geneve, run, TCCTL_PARSED_L4)
+TCCTL_PROGRAM_LONG(geneve, run, TCCTL_PARSED_L4)

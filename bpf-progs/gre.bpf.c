@@ -38,7 +38,10 @@ static __always_inline int run(struct __sk_buff *skb)
 	if (flags & GRE_C)
 		len += 4;
 	if (flags & GRE_K) {
-		key = bpf_ntohl(flags & GRE_C ? d->h[2] : d->h[1]);
+		__u32 first = d->h[1], second = d->h[2];
+
+		asm volatile("" : "+r"(first), "+r"(second)); /* not one read at a variable offset */
+		key = bpf_ntohl(flags & GRE_C ? second : first);
 		len += 4;
 	}
 	if (flags & GRE_S)
@@ -81,4 +84,4 @@ static __always_inline int run(struct __sk_buff *skb)
 				  TCCTL_DECAP_HASH | (d->h[0] & bpf_htonl(GRE_C << 16) ? TCCTL_DECAP_CSUM : 0));
 }
 
-TCCTL_PROGRAM(gre, run, TCCTL_PARSED_L3)
+TCCTL_PROGRAM_LONG(gre, run, TCCTL_PARSED_L3)

@@ -9,4 +9,4 @@ static __always_inline int run(struct __sk_buff *skb)
 	return tcctl_ipxip(skb, TCCTL_IP_IPV6, TCCTL_INNER_IPV6);
 }
 
-TCCTL_PROGRAM(ip6ip, run, TCCTL_PARSED_L3)
+TCCTL_PROGRAM_LONG(ip6ip, run, TCCTL_PARSED_L3)

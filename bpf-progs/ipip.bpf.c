@@ -9,4 +9,4 @@ static __always_inline int run(struct __sk_buff *skb)
 	return tcctl_ipxip(skb, TCCTL_IP_IPIP, TCCTL_INNER_IPV4);
 }
 
-TCCTL_PROGRAM(ipip, run, TCCTL_PARSED_L3)
+TCCTL_PROGRAM_LONG(ipip, run, TCCTL_PARSED_L3)

@@ -50,4 +50,4 @@ static __always_inline int run(struct __sk_buff *skb)
 	return tcctl_decap_finish(skb, d, row, 16, TCCTL_DECAP_L4_UDP, TCCTL_DECAP_CSUM);
 }
 
-TCCTL_PROGRAM(vxlan, run, TCCTL_PARSED_L4)
+TCCTL_PROGRAM_LONG(vxlan, run, TCCTL_PARSED_L4)

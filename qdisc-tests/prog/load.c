@@ -103,13 +103,9 @@ static struct bpf_object *open_act(void)
 
 int main(void)
 {
-<<<<<<< HEAD
 	const cap_value_t keep[] = { CAP_BPF, CAP_NET_ADMIN };
-=======
-	const cap_value_t keep[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
 	/* every type, and the longer way on kernels that can clear GSO state */
 	const struct tcctl_cfg tunnels = { .flags = TCCTL_CFG_CLEAR_GSO, .decap = ~0U, .encap = ~0U };
->>>>>>> eef9eb6 (bpf-progs: decapsulation)
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	cap_t caps;
 

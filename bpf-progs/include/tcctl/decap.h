@@ -133,6 +133,22 @@ static __always_inline struct tcctl_decap *tcctl_decap_scratch(struct __sk_buff 
 	return d;
 }
 
+/*
+ * Word `i` of the outer header's addresses, to where look-ups need them. As assembly: the compiler would make stores of both families
+ * into one with a variable offset.
+ */
+#define TCCTL_DECAP_PUT(d, field, i, value)                                                                      \
+	asm volatile("*(u32 *)(%0 + %1) = %2"                                                                    \
+		     :                                                                                           \
+		     : "r"(d), "i"(__builtin_offsetof(struct tcctl_decap, field) + 4 * (i)), "r"((__u64)(value)) \
+		     : "memory")
+#define tcctl_decap_address(d, i, to, from)                     \
+	do {                                                    \
+		TCCTL_DECAP_PUT(d, key.local, i, to);           \
+		TCCTL_DECAP_PUT(d, key.remote, i, from);        \
+		TCCTL_DECAP_PUT(d, source.addr, i, from);       \
+	} while (0)
+
 /* The outer IP header and `words` words behind it. NULL: not for us, the caller leaves with tcctl_handled(). */
 static __always_inline struct tcctl_decap *tcctl_decap_begin(struct __sk_buff *skb, __u32 types, const __u32 words)
 {
@@ -153,11 +169,19 @@ static __always_inline struct tcctl_decap *tcctl_decap_begin(struct __sk_buff *s
 	if (flags & TCCTL_F_IPV4) {
 		if (tcctl_unlikely(!tcctl_read_l3(skb, l3, d->ip, 5)))
 			return NULL;
+		tcctl_decap_address(d, 0, d->ip[4], d->ip[3]);
+		tcctl_decap_address(d, 1, 0, 0);
+		tcctl_decap_address(d, 2, 0, 0);
+		tcctl_decap_address(d, 3, 0, 0);
 		d->tos = bpf_ntohl(d->ip[0]) >> 16 & 0xff;
 		d->end = l3 + (bpf_ntohl(d->ip[0]) & 0xffff);
 	} else {
 		if (tcctl_unlikely(!tcctl_read_l3(skb, l3, d->ip, 10)))
 			return NULL;
+		tcctl_decap_address(d, 0, d->ip[6], d->ip[2]);
+		tcctl_decap_address(d, 1, d->ip[7], d->ip[3]);
+		tcctl_decap_address(d, 2, d->ip[8], d->ip[4]);
+		tcctl_decap_address(d, 3, d->ip[9], d->ip[5]);
 		d->tos = bpf_ntohl(d->ip[0]) >> 20 & 0xff;
 		d->end = l3 + 40 + (bpf_ntohl(d->ip[1]) >> 16);
 	}
@@ -202,41 +226,14 @@ static __always_inline bool tcctl_decap_has_csum(const struct tcctl_decap *d)
 	return d->h[1] & bpf_htonl(0xffff);
 }
 
-/* The addresses of the outer header into the key, or zero for any. */
-static __always_inline void tcctl_decap_addresses(struct tcctl_decap *d, bool ipv4, bool with_local, bool with_remote)
-{
-	__u32 *local = (__u32 *)d->key.local, *remote = (__u32 *)d->key.remote;
-
-	if (ipv4) {
-		local[0] = with_local ? d->ip[4] : 0;
-		remote[0] = with_remote ? d->ip[3] : 0;
-		for (__u32 i = 1; i < 4; i++)
-			local[i] = remote[i] = 0;
-	} else {
-		for (__u32 i = 0; i < 4; i++) {
-			local[i] = with_local ? d->ip[6 + i] : 0;
-			remote[i] = with_remote ? d->ip[2 + i] : 0;
-		}
-	}
-}
-
 /* The group's tunnel for the outer source address, or 0. */
-static __always_inline __u32 tcctl_decap_group(struct tcctl_decap *d, bool ipv4, __u32 group)
+static __always_inline __u32 tcctl_decap_group(struct tcctl_decap *d, __u32 group)
 {
-	__u32 *addr = (__u32 *)d->source.addr;
 	const __u32 *value;
 	void *map;
 
 	d->source.group = group;
-	if (ipv4) {
-		d->source.prefixlen = 32 + 32;
-		addr[0] = d->ip[3];
-		addr[1] = addr[2] = addr[3] = 0;
-	} else {
-		d->source.prefixlen = 32 + 128;
-		for (__u32 i = 0; i < 4; i++)
-			addr[i] = d->ip[2 + i];
-	}
+	d->source.prefixlen = d->key.family == 4 ? 32 + 32 : 32 + 128;
 	map = bpf_map_lookup_elem(&sources, &d->half);
 	if (!map)
 		return 0;
@@ -244,23 +241,42 @@ static __always_inline __u32 tcctl_decap_group(struct tcctl_decap *d, bool ipv4,
 	return value ? *value : 0;
 }
 
-#define TCCTL_DECAP_TRY(bit, with_local, with_remote)                                    \
+/* The key's addresses: any local one, any remote one. */
+static __always_inline void tcctl_decap_any(__u8 *addr)
+{
+	__u32 *w = (__u32 *)addr;
+
+	w[0] = w[1] = w[2] = w[3] = 0;
+}
+
+static __always_inline void tcctl_decap_copy(__u8 *to, const __u8 *from)
+{
+	__u32 *w = (__u32 *)to;
+	const __u32 *v = (const __u32 *)from;
+
+	w[0] = v[0];
+	w[1] = v[1];
+	w[2] = v[2];
+	w[3] = v[3];
+}
+
+#define TCCTL_DECAP_TRY(bit, prepare)                                                    \
 	do {                                                                             \
 		if (!(settings->flags & (bit)))                                          \
 			break;                                                           \
-		tcctl_decap_addresses(d, ipv4, with_local, with_remote);                 \
+		prepare;                                                                 \
 		value = bpf_map_lookup_elem(map, &d->key);                               \
 		if (!value)                                                              \
 			break;                                                           \
 		id = *value;                                                             \
 		if (tcctl_unlikely(id & TCCTL_DECAP_GROUP))                              \
-			id = tcctl_decap_group(d, ipv4, id & ~TCCTL_DECAP_GROUP);        \
+			id = tcctl_decap_group(d, id & ~TCCTL_DECAP_GROUP);              \
 		if (id)                                                                  \
 			goto found;                                                      \
 	} while (0)
 
 /*
- * The tunnel of a packet: type, port (0 without UDP) and id of its header, addresses in d->ip. Sets d->tunnel and d->flags.
+ * The tunnel of a packet: type, port (0 without UDP) and id of its header, addresses by tcctl_decap_begin(). Sets d->tunnel and d->flags.
  * NULL: leave by tcctl_decap_stranger().
  */
 static __always_inline const struct tcctl_tunnel *tcctl_decap_find(struct __sk_buff *skb, struct tcctl_decap *d, __u8 type,
@@ -288,10 +304,10 @@ static __always_inline const struct tcctl_tunnel *tcctl_decap_find(struct __sk_b
 	map = bpf_map_lookup_elem(&decaps, &d->half);
 	if (tcctl_unlikely(!map))
 		return NULL;
-	TCCTL_DECAP_TRY(TCCTL_TS_BOTH, true, true);
-	TCCTL_DECAP_TRY(TCCTL_TS_LOCAL, true, false);
-	TCCTL_DECAP_TRY(TCCTL_TS_REMOTE, false, true);
-	TCCTL_DECAP_TRY(TCCTL_TS_ANY, false, false);
+	TCCTL_DECAP_TRY(TCCTL_TS_BOTH, );
+	TCCTL_DECAP_TRY(TCCTL_TS_LOCAL, tcctl_decap_any(d->key.remote));
+	TCCTL_DECAP_TRY(TCCTL_TS_REMOTE, (tcctl_decap_any(d->key.local), tcctl_decap_copy(d->key.remote, d->source.addr)));
+	TCCTL_DECAP_TRY(TCCTL_TS_ANY, (tcctl_decap_any(d->key.local), tcctl_decap_any(d->key.remote)));
 	return NULL;
 found:
 	d->tunnel = id;
@@ -311,10 +327,9 @@ static __always_inline int tcctl_decap_stranger(struct __sk_buff *skb, const str
 }
 
 /* Remember where the sender of an inner frame is. */
-static __always_inline void tcctl_decap_learn(struct __sk_buff *skb, struct tcctl_decap *d, bool ipv4, __u32 vlan)
+static __always_inline void tcctl_decap_learn(struct __sk_buff *skb, struct tcctl_decap *d, __u32 vlan)
 {
 	const __u8 *mac = (const __u8 *)d->eth + 6;
-	__u32 *addr = (__u32 *)d->seen.addr;
 	struct tcctl_station *known;
 
 	if (mac[0] & 1) /* no station sends from a group address */
@@ -324,18 +339,12 @@ static __always_inline void tcctl_decap_learn(struct __sk_buff *skb, struct tcct
 	for (__u32 i = 0; i < 6; i++)
 		d->station.mac[i] = mac[i];
 	d->station.pad[0] = d->station.pad[1] = 0;
-	if (ipv4) {
-		addr[0] = d->ip[3];
-		addr[1] = addr[2] = addr[3] = 0;
-	} else {
-		for (__u32 i = 0; i < 4; i++)
-			addr[i] = d->ip[2 + i];
-	}
+	tcctl_decap_copy(d->seen.addr, d->source.addr);
 	d->seen.id = 0;
 	d->seen.seen = bpf_ktime_get_ns() / 1000000000;
 	known = bpf_map_lookup_elem(&learned, &d->station);
 	if (known) {
-		const __u32 *old = (const __u32 *)known->addr;
+		const __u32 *old = (const __u32 *)known->addr, *addr = (const __u32 *)d->seen.addr;
 
 		if (old[0] == addr[0] && old[1] == addr[1] && old[2] == addr[2] && old[3] == addr[3]) {
 			known->seen = d->seen.seen;
@@ -607,7 +616,7 @@ static __always_inline int tcctl_decap_eth(struct __sk_buff *skb, struct tcctl_d
 		if (tcctl_unlikely(err >= 0))
 			return tcctl_decap_drop(skb, d, row, err);
 		if (d->flags & TCCTL_TF_LEARN)
-			tcctl_decap_learn(skb, d, d->key.family == 4, f.vlan);
+			tcctl_decap_learn(skb, d, f.vlan);
 		if (ip && d->flags & TCCTL_TF_MSS)
 			tcctl_mss_clamp(skb, f.l3, f.type == TCCTL_ETH_IPV4, row->mtu);
 	}

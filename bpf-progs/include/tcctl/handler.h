@@ -391,6 +391,15 @@ static __always_inline int tcctl_handled(struct __sk_buff *skb)
 		return run(skb);                                     \
 	}
 
+/* The same with the code of run() there once: for programs too long to be verified twice. */
+#define TCCTL_PROGRAM_LONG(name, run, parsed)                        \
+	SEC("tc") int name(struct __sk_buff *skb)                    \
+	{                                                            \
+		if (tcctl_is_alone(skb))                             \
+			tcctl_alone(skb, parsed);                    \
+		return run(skb);                                     \
+	}
+
 /* Begin a stage: count it; where no root ran (a program attached alone), work the context out. */
 #define tcctl_stage_begin(skb)                                       \
 	({                                                           \
