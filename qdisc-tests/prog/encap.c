@@ -3,13 +3,13 @@
  * The encap stage: packets in, bytes and context out, against a plain-C model (lib/tunnelref_encap.h). Every type over
  * IPv4 and IPv6, with every kind of payload and policy; random ones, hostile ones.
  */
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <unistd.h>
 
+#include "encapstage.h"
 #include "packet.h"
 #include "pipe.h"
 #include "test.h"
@@ -25,15 +25,6 @@ static struct tunnels tables;
 static struct rng rng = { .state = 20261121 };
 
 /* --- configurations ------------------------------------------------------------------------------------- */
-
-static struct spec_prefix remote_of[2] = {
-	{ .family = 4, .len = 32, .addr = { 203, 0, 113, 9 } },
-	{ .family = 6, .len = 128, .addr = { 0x20, 1, 0xd, 0xb8, 0xff, [15] = 9 } },
-};
-static const struct spec_prefix local_of[2] = {
-	{ .family = 4, .len = 32, .addr = { 203, 0, 113, 1 } },
-	{ .family = 6, .len = 128, .addr = { 0x20, 1, 0xd, 0xb8, 0xff, [15] = 1 } },
-};
 
 static const struct {
 	uint8_t type;
@@ -56,22 +47,7 @@ static bool coin(void)
 
 static void spec_base(struct spec_tunnel *t, unsigned int type, bool v6)
 {
-	*t = (struct spec_tunnel){
-		.type = types[type].type,
-		.family = v6 ? 6 : 4,
-		.has_local = true,
-		.local = local_of[v6],
-		.remotes = &remote_of[v6],
-		.n_remotes = 1,
-		.id = 42,
-		.id_out = 42,
-		.port = 4789,
-		.sport_min = 49152,
-		.sport_max = 65535,
-		.ttl = 64,
-		.flags = TCCTL_TF_DSCP_INHERIT | (types[type].ip ? TCCTL_TF_INNER_IPV4 | TCCTL_TF_INNER_IPV6 :
-								   TCCTL_TF_INNER_ETH),
-	};
+	*t = encapstage_tunnel(types[type].type, v6);
 	if (types[type].one)
 		t->flags &= ~TCCTL_TF_INNER_IPV6;
 	if (t->type == TCCTL_T_MPLS_UDP || t->type == TCCTL_T_MPLS_GRE) {
@@ -305,26 +281,6 @@ static bool compare(const char *what, const struct spec_tunnel *t, const struct 
 	return true;
 }
 
-/* A program that puts a tag into skb metadata, then enters the pipeline: test runs cannot begin with one. */
-static int tagger_load(uint16_t proto, uint16_t tci)
-{
-	struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = htons(proto) },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = tci },
-		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 6 },
-		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = pipe_map(&p, "jt_root") },
-		{},
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = TCCTL_ROOT_PREVIOUS },
-		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-
-	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tagger", "GPL", insns, sizeof(insns) / sizeof(insns[0]), NULL);
-}
-
 static void sequence_reset(void)
 {
 	struct {
@@ -342,7 +298,7 @@ static void check_random(unsigned int type, unsigned int rounds, uint32_t flags,
 	struct tunnelref_frame f = { .tagged = tagged, .tag_proto = 0x88a8, .tag_tci = 0x6123, .hop = hop };
 	struct spec_tunnel t;
 	uint32_t sequence = 0;
-	int prog = tagged ? tagger_load(f.tag_proto, f.tag_tci) : pipe_prog(&p, "root");
+	int prog = tagged ? encapstage_tagger(&p, f.tag_proto, f.tag_tci) : pipe_prog(&p, "root");
 
 	if (!test_ok(prog >= 0))
 		return;
@@ -416,26 +372,6 @@ static void check_hostile(void)
 	}
 }
 
-/* Slots as the controller fills them, with the probe behind the stage. */
-static int stages_fill(void)
-{
-	int err = 0, encap = pipe_prog(&p, "encap");
-
-	for (uint32_t i = 0; !err && i <= TCCTL_STAGE_ENCAP; i++)
-		err = pipe_graft(&p, "jt_stage", i, encap);
-	if (!err)
-		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_ENCAP_HEADER, pipe_prog(&p, "encap_header"));
-	if (!err)
-		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_ENCAP_SUM, pipe_prog(&p, "encap_sum"));
-	if (!err)
-		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_TOO_BIG, pipe_prog(&p, "too_big"));
-	if (!err)
-		err = pipe_graft(&p, "jt_stage", TCCTL_STAGE_FLOOD, pipe_prog(&p, "flood"));
-	if (!err) /* where the tagger goes on */
-		err = pipe_graft(&p, "jt_root", TCCTL_ROOT_PREVIOUS, pipe_prog(&p, "root"));
-	return err;
-}
-
 int main(void)
 {
 	static char titles[N_TYPES][64]; /* a case may end after its round */
@@ -446,7 +382,7 @@ int main(void)
 	test_case("pipeline loads");
 	if (!test_eq(pipe_open(&p, NULL, 0, "entry_eth"), 0))
 		return test_done();
-	test_eq(stages_fill(), 0);
+	test_eq(encapstage_fill(&p), 0);
 	test_eq(tunnels_open(&tables, &p, 0), 0);
 	test_eq(encap_with(ID), 0);
 
