@@ -28,7 +28,8 @@ static inline uint64_t digest_bytes(uint64_t h, const void *data, size_t len)
 		h = digest_u64(h, v);
 	}
 	v = 0;
-	memcpy(&v, p, len);
+	if (len) /* `data` may be NULL then */
+		memcpy(&v, p, len);
 	return digest_u64(h, v);
 }
 
