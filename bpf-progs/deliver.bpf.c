@@ -3,7 +3,7 @@
  * Last stage of pipelines with tunnels: what was taken out of a tunnel goes into that tunnel's device, what was put into one leaves
  * for its remote, everything else as with `end`.
  */
-#include "tcctl/decap.h"
+#include "tcctl/route.h"
 #include "tcctl/deliver.h"
 
 SEC("tc")
@@ -17,5 +17,7 @@ int deliver(struct __sk_buff *skb)
 	row = tcctl_tunnel_row(skb);
 	if (tcctl_unlikely(!row))
 		return tcctl_pass(skb);
+	if (tcctl_tunnel(skb) & TCCTL_TUNNEL_OUT)
+		return tcctl_send(skb, row);
 	return tcctl_deliver(skb, row);
 }
