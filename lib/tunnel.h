@@ -24,8 +24,8 @@ struct tunnel_resolved {
 int tunnel_row_build(const struct spec_tunnel *t, const struct tunnel_resolved *r, struct tcctl_tunnel *ret);
 
 /*
- * Bytes in front of the inner L3 header, counted as an MTU counts: from the outer L3 header on. An Ethernet header inside
- * is part of it; of VLAN tags those after the first are, because devices take one above their MTU.
+ * Bytes in front of the inner L3 header, counted as an MTU counts: from the outer L3 header on. An Ethernet header
+ * inside is part of it; of VLAN tags those after the first are, because devices take one above their MTU.
  */
 unsigned int tunnel_overhead(const struct spec_tunnel *t);
 

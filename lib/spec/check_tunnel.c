@@ -101,6 +101,20 @@ static void warn_tunnel(const struct spec_tunnel *t, bool sends, struct tcctl_di
 			t->name);
 }
 
+static void warn_observed(const struct spec_interface *in, struct tcctl_diags *diags)
+{
+	for (unsigned int d = 0; d < SPEC_DIR_MAX; d++) {
+		const struct spec_hook *h = &in->hook[d];
+
+		if (h->mode != SPEC_MODE_OBSERVE || (!h->n_decaps && h->encap == SPEC_NONE && !h->n_routes))
+			continue;
+		diag_warning(diags, &in->loc,
+			     "interface \"%s\": with mode: observe no packet is taken out of a tunnel or put into one",
+			     in->key);
+		return;
+	}
+}
+
 int spec_check_tunnels(const struct spec *s, struct tcctl_diags *diags)
 {
 	_cleanup_free_ bool *sends = calloc(s->n_tunnels + 1, sizeof(bool));
@@ -113,5 +127,7 @@ int spec_check_tunnels(const struct spec *s, struct tcctl_diags *diags)
 	warn_classes(s, &u, diags);
 	for (size_t i = 0; i < s->n_tunnels; i++)
 		warn_tunnel(&s->tunnels[i], sends[i], diags);
+	for (size_t i = 0; i < s->n_interfaces; i++)
+		warn_observed(&s->interfaces[i], diags);
 	return 0;
 }

@@ -203,9 +203,9 @@ static void parse_qfi(struct spec_ctx *c, const struct yaml_node *v, void *dst, 
 }
 
 enum {
-	KEY_TYPE, KEY_MODE, KEY_INNER, KEY_LOCAL, KEY_REMOTE, KEY_VNI, KEY_KEY, KEY_TEID, KEY_LABELS, KEY_TAGS, KEY_PORT,
-	KEY_SPORT, KEY_TTL, KEY_DSCP, KEY_DF, KEY_ECN, KEY_CSUM, KEY_SEQ, KEY_MTU, KEY_CLAMP, KEY_DEVICE, KEY_UNDERLAY,
-	KEY_MARK, KEY_GBP, KEY_OPTIONS, KEY_PDU, KEY_QFI, KEY_QFI_MAP, KEY_FDB, KEY_ID, KEY_MAX
+	KEY_TYPE, KEY_MODE, KEY_INNER, KEY_LOCAL, KEY_REMOTE, KEY_VNI, KEY_KEY, KEY_TEID, KEY_LABELS, KEY_TAGS,
+	KEY_PORT, KEY_SPORT, KEY_TTL, KEY_DSCP, KEY_DF, KEY_ECN, KEY_CSUM, KEY_SEQ, KEY_MTU, KEY_CLAMP, KEY_DEVICE,
+	KEY_UNDERLAY, KEY_MARK, KEY_GBP, KEY_OPTIONS, KEY_PDU, KEY_QFI, KEY_QFI_MAP, KEY_FDB, KEY_ID, KEY_MAX
 };
 
 /* Those without a parser are read before or after the others. */
@@ -314,15 +314,18 @@ static void read_mode(struct spec_ctx *c, const struct yaml_node *v, struct spec
 	t->mode = (enum spec_tunnel_mode)mode;
 	if (mode == SPEC_TUNNEL_METADATA && t->type && t->type != TCCTL_T_VXLAN && t->type != TCCTL_T_GENEVE &&
 	    t->type != TCCTL_T_GRE && t->type != TCCTL_T_IPIP)
-		spec_error(c, v, "mode: the kernel has no external device for %s, expected type vxlan, geneve, gre or ipip",
+		spec_error(c, v,
+			   "mode: the kernel has no external device for %s, expected type vxlan, geneve, gre or ipip",
 			   spec_word_of(&spec_tunnel_words, t->type));
 }
 
 static void set_defaults(struct spec_tunnel *t)
 {
 	t->flags = TCCTL_TF_DSCP_INHERIT | TCCTL_TF_ANSWER;
-	t->flags |= t->type == TCCTL_T_VXLAN || t->type == TCCTL_T_GENEVE || t->type == TCCTL_T_VLAN ? TCCTL_TF_INNER_ETH :
-												       SPEC_INNER_IP;
+	if (t->type == TCCTL_T_VXLAN || t->type == TCCTL_T_GENEVE || t->type == TCCTL_T_VLAN)
+		t->flags |= TCCTL_TF_INNER_ETH;
+	else
+		t->flags |= SPEC_INNER_IP;
 	t->ttl = 64;
 	t->ageing = SPEC_AGEING;
 	if (t->mode == SPEC_TUNNEL_DIRECT)
@@ -333,7 +336,7 @@ static void set_defaults(struct spec_tunnel *t)
 	}
 }
 
-/* --- what belongs together ------------------------------------------------------------------------------------------ */
+/* --- what belongs together --------------------------------------------------------------------------------- */
 
 /* Keys that the type or mode does not have. */
 static void check_keys(struct spec_ctx *c, const struct spec_tunnel *t, const struct yaml_pair *const *seen)
@@ -346,7 +349,8 @@ static void check_keys(struct spec_ctx *c, const struct spec_tunnel *t, const st
 		if (!key || k == KEY_ID)
 			continue;
 		if (!(key_types[k] & 1U << t->type)) {
-			struct diag *g = spec_error(c, key, "`%s` does not go with type: %s", tunnel_keys[k].name, type);
+			struct diag *g = spec_error(c, key, "`%s` does not go with type: %s",
+						    tunnel_keys[k].name, type);
 
 			if (id && (k == KEY_VNI || k == KEY_KEY || k == KEY_TEID || k == KEY_LABELS))
 				diag_hint(g, "write `%s`", id);
@@ -374,7 +378,8 @@ static void check_together(struct spec_ctx *c, const struct yaml_node *name, con
 		diag_hint(spec_error(c, name, "tunnel \"%s\" has mode: metadata and lacks `device`", t->name),
 			  "name the kernel's device that was made with `external`");
 	if ((t->flags & TCCTL_TF_FDB) && !(t->flags & TCCTL_TF_INNER_ETH) && seen[KEY_FDB])
-		diag_hint(spec_error(c, seen[KEY_FDB]->key, "`fdb` is about Ethernet frames, but the tunnel carries IP"),
+		diag_hint(spec_error(c, seen[KEY_FDB]->key,
+				     "`fdb` is about Ethernet frames, but the tunnel carries IP"),
 			  "inner: eth, or leave `fdb` out");
 	if ((t->flags & TCCTL_TF_FDB) && !t->has_local && !seen[KEY_LOCAL] && t->mode == SPEC_TUNNEL_DIRECT)
 		spec_error(c, seen[KEY_FDB]->key, "`fdb` needs `local`: the address that frames are sent from");

@@ -102,6 +102,9 @@ int main(void)
 	check("a tunnel that nothing names",
 	      HEAD "tunnels: { " A ", b: { type: vlan, tags: 1 } }\ninterfaces: { eth0: { decap: b } }\n",
 	      "x:2:12: warning: nothing names the tunnel \"a\"\n");
+	check("tunnels that are only observed",
+	      HEAD "tunnels: { " A " }\ninterfaces: { eth0: { encap: a, mode: observe }, eth1: { decap: a } }\n",
+	      "x:3:15: warning: interface \"eth0\": with mode: observe no packet is taken out of a tunnel or put into one\n");
 	check("a tunnel with a device needs no name",
 	      HEAD "tunnels:\n  a: { type: gre, local: 192.0.2.1, remote: 192.0.2.2, device: gre1 }\n"
 		   "  b: { type: gre, remote: 192.0.2.2, device: gre1 }\n"
