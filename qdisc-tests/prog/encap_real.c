@@ -231,7 +231,7 @@ static bool topology(void)
 }
 
 /* The kernel's devices, here and there. */
-static bool far_end(bool v6)
+static bool far_end(bool v6, bool external)
 {
 	const char *near = v6 ? "2001:db8::1" : "192.0.2.1", *far = v6 ? "2001:db8::2" : "192.0.2.2";
 	const char *c = v6 ? "udp6zerocsumtx udp6zerocsumrx" : "udpcsum";
@@ -239,9 +239,13 @@ static bool far_end(bool v6)
 
 	sh("ip link del vx0");
 	sh("ip -n far link del vx0");
-	snprintf(cmd, sizeof(cmd),
-		 "ip link add vx0 type vxlan id 42 local %s remote %s dstport 4789 nolearning %s && ip link set vx0 master br0 up",
-		 near, far, c);
+	if (external)
+		snprintf(cmd, sizeof(cmd), "ip link add vx0 type vxlan external dstport 4789 && ip link set vx0 master br0 up");
+	else
+		snprintf(cmd, sizeof(cmd),
+			 "ip link add vx0 type vxlan id 42 local %s remote %s dstport 4789 nolearning %s && "
+			 "ip link set vx0 master br0 up",
+			 near, far, c);
 	if (!sh(cmd))
 		return false;
 	snprintf(cmd, sizeof(cmd),
@@ -270,7 +274,9 @@ static bool attach(const char *device)
 	return (!err || err == -EEXIST) && !bpf_tc_attach(&hook, &opts);
 }
 
-static bool tunnel(bool v6, uint32_t flags, uint16_t mtu)
+enum kind { PLAIN, EXTERNAL, FLOODING };
+
+static bool tunnel(bool v6, uint32_t flags, uint16_t mtu, enum kind kind)
 {
 	struct spec_prefix remote = { .family = v6 ? 6 : 4, .len = v6 ? 128 : 32 };
 	struct spec_tunnel t = {
@@ -280,10 +286,22 @@ static bool tunnel(bool v6, uint32_t flags, uint16_t mtu)
 	};
 	struct tcctl_tunnel_settings s = { .encap = ID };
 	struct tunnel_resolved r = { .mtu = mtu };
+	struct spec_prefix flood[2] = {};
 	struct tcctl_tunnel row;
 
 	inet_pton(v6 ? AF_INET6 : AF_INET, v6 ? "2001:db8::2" : "192.0.2.2", remote.addr);
 	inet_pton(v6 ? AF_INET6 : AF_INET, v6 ? "2001:db8::1" : "192.0.2.1", t.local.addr);
+	if (kind == EXTERNAL) {
+		t.mode = SPEC_TUNNEL_METADATA;
+		r.device = if_nametoindex("vx0");
+	} else if (kind == FLOODING) {
+		t.flags |= TCCTL_TF_FDB;
+		t.n_remotes = 0;
+		t.flood = flood;
+		t.n_flood = 2;
+		tunnels_remote(&tables, 0, &(struct tcctl_remote){ .addr = { 192, 0, 2, 2 } });
+		tunnels_remote(&tables, 1, &(struct tcctl_remote){ .addr = { 192, 0, 2, 3 } });
+	}
 	return !tunnel_row_build(&t, &r, &row) && !tunnels_set(&tables, ID, &row) && !tunnels_settings(&tables, &s);
 }
 
@@ -306,7 +324,7 @@ static void report(void)
 {
 	static const char *const names[TCCTL_TUN_MAX] = {
 		[TCCTL_TUN_TX] = "tx", [TCCTL_TUN_TX_MTU] = "mtu", [TCCTL_TUN_TX_ROUTE] = "route",
-		[TCCTL_TUN_TX_FAILED] = "failed", [TCCTL_TUN_TX_PAYLOAD] = "payload", [TCCTL_TUN_TX_LOOP] = "loop",
+		[TCCTL_TUN_TX_FAILED] = "failed", [TCCTL_TUN_TX_PAYLOAD] = "payload", [TCCTL_TUN_TX_LOOP] = "loop", [TCCTL_TUN_TX_FLOODED] = "flooded",
 	};
 
 	for (uint32_t i = 0; i < TCCTL_TUN_MAX; i++) {
@@ -318,7 +336,7 @@ static void report(void)
 	}
 }
 
-static void traffic(const char *over, uint16_t port, bool v6, uint32_t flags)
+static void traffic(const char *over, uint16_t port, bool v6, uint32_t flags, bool external)
 {
 	static char titles[8][80];
 	static unsigned int n;
@@ -327,7 +345,7 @@ static void traffic(const char *over, uint16_t port, bool v6, uint32_t flags)
 
 	snprintf(title, 80, "VXLAN %s: what goes to the far end gets there", over);
 	test_case(title);
-	if (!test_ok(far_end(v6)) || !test_ok(tunnel(v6, flags, 1500)))
+	if (!test_ok(far_end(v6, external)) || !test_ok(tunnel(v6, flags, 1500, external ? EXTERNAL : PLAIN)))
 		return;
 	pipe_counters_zero(&p);
 	test_ok(sh("ping -c 2 -i 0.2 -W 3 10.9.0.2"));
@@ -343,12 +361,30 @@ static void traffic(const char *over, uint16_t port, bool v6, uint32_t flags)
 	test_eq(far_snmp("TcpInCsumErrors"), 0);
 }
 
+static void flooded(void)
+{
+	test_case("frames for nobody known go to all remotes");
+	if (!test_ok(sh("ip -n far addr add 192.0.2.3/24 dev b0")) || !test_ok(far_end(false, false)) ||
+	    !test_ok(tunnel(false, 0, 1500, FLOODING)))
+		return;
+	pipe_counters_zero(&p);
+	/* next hops that have to be found first, one with each frame; then every request arrives twice (ping does not wait for the last answer's double) */
+	sh("ip neigh flush dev a0; ip neigh flush dev t0");
+	sh("ping -c 4 -i 0.3 -W 3 10.9.0.2");
+	test_ok(sh("ping -c 3 -i 0.2 -W 3 10.9.0.2 | grep -q '3 received, +[23] duplicates, 0% packet loss'"));
+	test_ok(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FLOODED).packets >= 3);
+	test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FAILED).packets, 0);
+	report();
+	tcp_bulk(5011, 1U << 20); /* with segments in one piece, too */
+	sh("ip -n far addr del 192.0.2.3/24 dev b0");
+}
+
 static void too_big(void)
 {
 	struct tcctl_counter c;
 
 	test_case("what is too big is answered, and the sender goes by it");
-	if (!test_ok(far_end(false)) || !test_ok(tunnel(false, TCCTL_TF_ANSWER, 1350)))
+	if (!test_ok(far_end(false, false)) || !test_ok(tunnel(false, TCCTL_TF_ANSWER, 1350, PLAIN)))
 		return;
 	pipe_counters_zero(&p);
 	test_ok(!sh("ping -c 1 -W 1 -M do -s 1300 10.9.0.2"));
@@ -364,7 +400,7 @@ static void too_big(void)
 
 	test_case("without an answer it is a black hole, but a counted one");
 	sh("ip route flush cache");
-	test_ok(tunnel(false, 0, 1350));
+	test_ok(tunnel(false, 0, 1350, PLAIN));
 	pipe_counters_zero(&p);
 	test_ok(!sh("ping -c 1 -W 1 -M do -s 1300 10.9.0.2"));
 	test_ok(!sh("ip route get 10.9.0.2 | grep -q mtu"));
@@ -378,12 +414,12 @@ static void clamped(void)
 
 	test_case("the MSS of a SYN is clamped to what fits");
 	sh("ip route flush cache");
-	if (!test_ok(tunnel(false, 0, 1350)))
+	if (!test_ok(tunnel(false, 0, 1350, PLAIN)))
 		return;
 	mss = tcp_bulk(5006, 1000);
 	if (mss <= 1260)
 		test_fail("MSS %llu without clamping, expected more than 1260", (unsigned long long)mss);
-	if (!test_ok(tunnel(false, TCCTL_TF_MSS, 1350)))
+	if (!test_ok(tunnel(false, TCCTL_TF_MSS, 1350, PLAIN)))
 		return;
 	mss = tcp_bulk(5007, 1000);
 	if (mss > 1260 || mss < 1200)
@@ -406,10 +442,12 @@ int main(void)
 	test_case("pipeline loads");
 	if (!test_ok(pipeline()) || !test_ok(attach("t1")))
 		return test_done();
-	traffic("over IPv4", 5001, false, 0);
-	traffic("over IPv4, with checksum", 5002, false, TCCTL_TF_CSUM);
-	traffic("over IPv6", 5003, true, 0);
-	traffic("over IPv6, with checksum", 5004, true, TCCTL_TF_CSUM);
+	traffic("over IPv4", 5001, false, 0, false);
+	traffic("over IPv4, with checksum", 5002, false, TCCTL_TF_CSUM, false);
+	traffic("over IPv6", 5003, true, 0, false);
+	traffic("over IPv6, with checksum", 5004, true, TCCTL_TF_CSUM, false);
+	traffic("by the kernel's external device", 5010, false, 0, true);
+	flooded();
 	too_big();
 	clamped();
 	tunnels_close(&tables);
