@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * Inside the building of trees: tree.c makes groups of boxes and a tree of each, node.c builds nodes, choose.c
+ * chooses their cuts, leaf.c writes entries, region.c is geometry.
+ */
+#ifndef TCCTL_LIB_RULES_TREE_H
+#define TCCTL_LIB_RULES_TREE_H
+
+#include "box.h"
+
+#define BITS_MAX 18 /* of a cut */
+
+/* The part of the header space that a node is about: bits of fields that are known. */
+struct region {
+	uint32_t mask[BOX_FIELDS], value[BOX_FIELDS];
+};
+
+struct build {
+	const struct boxes *x;
+	unsigned int family;
+	const struct tree_rule *rules;
+	struct line_table *shared;
+	struct arena_buf *a;
+	struct tree_stats *stats;
+	enum box_field active[BOX_FIELDS]; /* columns that exist */
+	unsigned int n_active;
+	unsigned int leaf_want, leaf_max; /* boxes */
+	double copies, copies0;		  /* allowed: per box, and besides */
+	double gain;
+	double memory;			  /* weight of memory in the choice of a cut */
+	unsigned int round, together;
+	bool last;			  /* no further round: leaves may have any length */
+	bool generous;			  /* with memory where few boxes overlap a lot */
+	uint8_t *spilled;		  /* by box */
+	size_t n_spilled;
+	uint32_t *counts; /* scratch of 2^BITS_MAX + 1 */
+	uint64_t *edges;  /* and as many bits */
+	uint64_t work, work_max;
+};
+
+/* The window of a cut: `bits` bits of a field from `shift` up. */
+struct window {
+	enum box_field field;
+	unsigned int shift, bits;
+};
+
+/* Does box b take the whole region in every field but one? */
+bool region_covered_but(const struct build *t, uint32_t b, enum box_field but, const struct region *r);
+/* Drop what never matches: behind a box that takes all that the region leaves of it. Returns how many stay, in
+ * their order. */
+size_t region_prune(struct build *t, uint32_t *ids, size_t n, const struct region *r);
+
+/* Children of a cut that a box touches: *first .. *first + n - 1, modulo the number of children; for masked
+ * fields those j with (j & *mask) == *first. n is 0 when the box is outside the region. */
+uint32_t window_span(const struct build *t, uint32_t b, const struct window *w, const struct region *r, uint32_t *first,
+		     uint32_t *mask);
+
+struct choice {
+	struct window w;
+	double score;  /* less is better */
+	double copies; /* boxes in all children together, per box */
+	double avg;    /* boxes in the child of an average copy */
+};
+
+/* The best cut whose copies stay within `allowance`. `narrow`: boxes in more than half of the children do not count. */
+bool choose(struct build *t, const uint32_t *ids, size_t n, const struct region *r, double allowance, unsigned int depth,
+	    bool narrow, struct choice *ret);
+
+/* A node descriptor but for what is special about its kind. */
+static inline uint64_t tree_node(uint32_t kind, uint32_t base, uint32_t rule)
+{
+	return (uint64_t)kind << 60 | (uint64_t)rule << 24 | base;
+}
+
+/* Each of these returns the descriptor and the number of lines that a packet reads below it at most. -ENOMEM, -E2BIG,
+ * -EOVERFLOW: see trees_build(). `ids` are in order of rules; node_build() may change them. */
+int leaf_build(struct build *t, const uint32_t *ids, size_t n, uint64_t *ret, size_t *ret_depth);
+int node_build(struct build *t, uint32_t *ids, size_t n, const struct region *r, double allowance, unsigned int depth,
+	       uint64_t *ret, size_t *ret_depth);
+
+#endif
