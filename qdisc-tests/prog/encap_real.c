@@ -274,6 +274,14 @@ static bool attach(const char *device)
 	return (!err || err == -EEXIST) && !bpf_tc_attach(&hook, &opts);
 }
 
+/* From the way in of t1 to the way out of t0. libbpf cannot give a filter the class that says which hook it is. */
+static bool move_to_egress(void)
+{
+	return !bpf_obj_pin(pipe_prog(&p, "root"), "/sys/fs/bpf/root") && sh("tc qdisc del dev t1 clsact") &&
+	       sh("tc qdisc add dev t0 clsact && "
+		  "tc filter add dev t0 egress bpf direct-action object-pinned /sys/fs/bpf/root classid 0:1");
+}
+
 enum kind { PLAIN, EXTERNAL, FLOODING };
 
 static bool tunnel(bool v6, uint32_t flags, uint16_t mtu, enum kind kind)
@@ -338,12 +346,12 @@ static void report(void)
 
 static void traffic(const char *over, uint16_t port, bool v6, uint32_t flags, bool external)
 {
-	static char titles[8][80];
+	static char titles[16][96];
 	static unsigned int n;
 	char *title = titles[n++];
 	struct tcctl_counter c;
 
-	snprintf(title, 80, "VXLAN %s: what goes to the far end gets there", over);
+	snprintf(title, sizeof(titles[0]), "VXLAN %s: what goes to the far end gets there", over);
 	test_case(title);
 	if (!test_ok(far_end(v6, external)) || !test_ok(tunnel(v6, flags, 1500, external ? EXTERNAL : PLAIN)))
 		return;
@@ -381,6 +389,7 @@ static void flooded(void)
 
 static void too_big(void)
 {
+	static uint16_t port = 5030;
 	struct tcctl_counter c;
 
 	test_case("what is too big is answered, and the sender goes by it");
@@ -393,7 +402,7 @@ static void too_big(void)
 	c = tunnels_counter(&tables, ID, TCCTL_TUN_TX_ANSWERED);
 	test_eq(c.packets, 1);
 	sh("ip route flush cache");
-	tcp_bulk(5005, BULK); /* has to find out */
+	tcp_bulk(port++, BULK); /* has to find out */
 	report();
 	test_ok(tunnels_counter(&tables, ID, TCCTL_TUN_TX_ANSWERED).packets > 1);
 	test_ok(tunnels_counter(&tables, ID, TCCTL_TUN_TX_MTU).packets < 100);
@@ -404,7 +413,7 @@ static void too_big(void)
 	pipe_counters_zero(&p);
 	test_ok(!sh("ping -c 1 -W 1 -M do -s 1300 10.9.0.2"));
 	test_ok(!sh("ip route get 10.9.0.2 | grep -q mtu"));
-	test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_MTU).packets, 1);
+	test_ok(tunnels_counter(&tables, ID, TCCTL_TUN_TX_MTU).packets >= 1);
 	test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_ANSWERED).packets, 0);
 }
 
@@ -450,6 +459,12 @@ int main(void)
 	flooded();
 	too_big();
 	clamped();
+	test_case("the same on the way out");
+	if (test_ok(move_to_egress())) {
+		traffic("over IPv4 from an egress", 5020, false, 0, false);
+		traffic("over IPv6 with checksum from an egress", 5021, true, TCCTL_TF_CSUM, false);
+		too_big();
+	}
 	tunnels_close(&tables);
 	pipe_close(&p);
 	return test_done();
