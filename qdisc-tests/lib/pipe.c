@@ -17,6 +17,8 @@ static const char *const l3_progs[TCCTL_L3_MAX] = { "ipv4", "ipv6", "arp", "mpls
 static const char *const l4_progs[TCCTL_L4_MAX] = { "tcp",  "udp",   "icmp", "icmpv6", "sctp",    "gre",
 						    "ipip", "ip6ip", "esp",  "ah",     "other_l4" };
 
+static const char *const udp_progs[TCCTL_UDP_USER] = { "vxlan", "geneve", "gtpu", "mpls_udp", "fou", "gue" };
+
 static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	if (level != LIBBPF_WARN)
@@ -77,7 +79,21 @@ static int fill(struct pipe *p, unsigned int stages, const char *entry)
 		if (err)
 			return err;
 	}
+	if (stages & PIPE_DECAP) {
+		for (uint32_t i = 0; i < TCCTL_UDP_USER; i++) {
+			err = pipe_graft(p, "jt_udp", i, pipe_prog(p, udp_progs[i]));
+			if (err)
+				return err;
+		}
+		err = pipe_graft(p, "jt_stage", TCCTL_STAGE_INNER_ETH, pipe_prog(p, "entry_eth"));
+		if (err)
+			return err;
+	}
 	for (int i = TCCTL_STAGE_END; i >= 0; i--) {
+		if (i == TCCTL_STAGE_END && stages & PIPE_DELIVER)
+			next = pipe_prog(p, "deliver");
+		if (i == TCCTL_STAGE_DECAP && stages & PIPE_DECAP)
+			next = pipe_prog(p, "decap");
 		if (i == TCCTL_STAGE_END && stages & PIPE_END)
 			next = pipe_prog(p, "end");
 		if (i == TCCTL_STAGE_MARK && stages & PIPE_MARK)

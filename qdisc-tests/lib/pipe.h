@@ -22,6 +22,8 @@
 #define PIPE_CLASSIFY 0x1U
 #define PIPE_MARK 0x2U
 #define PIPE_END 0x4U
+#define PIPE_DECAP 0x10U   /* handlers of tunnels in jt_udp, and the decap stage */
+#define PIPE_DELIVER 0x20U /* `deliver` in place of `end` */
 #define PIPE_ALONE 0x8U /* the programs as stock tc gets them, which also run without a root */
 
 struct bpf_object;

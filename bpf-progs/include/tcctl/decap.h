@@ -396,8 +396,8 @@ static __always_inline void tcctl_decap_untag(struct __sk_buff *skb, struct tcct
 {
 	__u32 len = tcctl_field(skb, len);
 
-	/* the tag in metadata, the one in the frame that took its place, and one more */
-	for (int i = 0; i < 3; i++)
+	/* the one in metadata, then those of the frame, which take its place one after the other */
+	for (int i = 0; i < TCCTL_VLAN_MAX + 1; i++)
 		if (bpf_skb_vlan_pop(skb))
 			break;
 	len -= tcctl_field(skb, len);
@@ -434,7 +434,7 @@ static __always_inline bool tcctl_decap_prepare(struct __sk_buff *skb, struct tc
 {
 	if (tcctl_likely(!tcctl_field(skb, vlan_present) && d->l3 == base))
 		return true;
-	if (skb->protocol == bpf_htons(TCCTL_ETH_PPPOE)) /* adjust_room refuses */
+	if (tcctl_field(skb, protocol) == bpf_htons(TCCTL_ETH_PPPOE)) /* adjust_room refuses */
 		return false;
 	tcctl_decap_untag(skb, d);
 	return true;
@@ -579,13 +579,14 @@ static __always_inline int tcctl_decap_eth(struct __sk_buff *skb, struct tcctl_d
 		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
 	if (tcctl_unlikely(d->end != tcctl_field(skb, len) || d->end < d->inner + 54) && !tcctl_field(skb, gso_size)) {
 		/* Without the outer frame's padding, and long enough for adjust_room, which thinks of IP headers only. */
-		if (bpf_skb_change_tail(skb, d->end < d->inner + 54 ? d->inner + 60 : d->end, 0))
+		if (bpf_skb_change_tail(skb, d->end, 0) ||
+		    (d->end < d->inner + 54 && bpf_skb_change_tail(skb, d->inner + 60, 0)))
 			return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
 	}
 	type = bpf_ntohl(d->eth[3]) >> 16;
-	if (type == TCCTL_ETH_IPV4 && skb->protocol == bpf_htons(TCCTL_ETH_IPV6))
+	if (type == TCCTL_ETH_IPV4 && tcctl_field(skb, protocol) == bpf_htons(TCCTL_ETH_IPV6))
 		family = TCCTL_DECAP_L3_IPV4;
-	else if (type == TCCTL_ETH_IPV6 && skb->protocol == bpf_htons(TCCTL_ETH_IPV4))
+	else if (type == TCCTL_ETH_IPV6 && tcctl_field(skb, protocol) == bpf_htons(TCCTL_ETH_IPV4))
 		family = TCCTL_DECAP_L3_IPV6;
 	err = bpf_skb_adjust_room(skb, tcctl_decap_base(skb) - d->inner - 14, BPF_ADJ_ROOM_MAC,
 				  tcctl_decap_adjust(gso) | family);
