@@ -90,18 +90,22 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 	ifindex = s->fib.ifindex;
 	if (row->underlay && ifindex != row->underlay)
 		ret = -1;
-	if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS) && !(cfg.flags & TCCTL_CFG_RAW)) {
-		__u16 *mac = (__u16 *)tcctl_data_at(skb, 0);
+	if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH)) {
+		__u16 *mac;
 
-		if ((__u8 *)mac + 14 <= tcctl_data_end(skb)) {
+		/* bpf_redirect_neigh() wants to take an Ethernet header off, even where there was none. */
+		if (cfg.flags & TCCTL_CFG_RAW && bpf_skb_change_head(skb, 14, 0))
+			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
+		mac = (__u16 *)tcctl_data_at(skb, 0);
+		if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS) && (__u8 *)mac + 14 <= tcctl_data_end(skb)) {
 			for (int i = 0; i < 3; i++) {
 				mac[i] = ((__u16 *)s->fib.dmac)[i];
 				mac[3 + i] = ((__u16 *)s->fib.smac)[i];
 			}
+			if (cfg.flags & TCCTL_CFG_RAW)
+				mac[6] = row->family == 6 ? bpf_htons(TCCTL_ETH_IPV6) : bpf_htons(TCCTL_ETH_IPV4);
 			return tcctl_redirect(skb, ifindex, 0);
 		}
-	}
-	if (ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH) {
 		for (int i = 0; i < 4; i++)
 			s->neigh.ipv6_nh[i] = s->fib.ipv6_dst[i];
 		s->neigh.nh_family = s->fib.family;
