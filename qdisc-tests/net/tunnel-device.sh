@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A tunnel's own device: made, routed through, changed and removed by tcctl; one that is there already is used and stays.
+# What does not fit or is not there is told by the tunnel's name, before anything changes.
+#
+#  client c0 ==== s0 server       client: vx-b by tcctl, server: vxk by the kernel; 10.9.0.0/24 inside
+# timeout: 120
+. "${0%/*}/../lib/lib.sh"
+need_file "$TCCTL"
+has_link vxlan id 1 dstport 4789 || skip_all "vxlan devices"
+topo_pair
+must ip -n server link add vxk type vxlan id 42 local 10.0.1.2 remote 10.0.1.1 dstport 4789
+must ip -n server link set vxk mtu 1450 up
+addr server vxk 10.9.0.2/24
+
+config() { # MORE_OF_THE_TUNNEL [INTERFACES]
+	cat <<-Y
+	tcctl: 1
+	tunnels:
+	  site-b: { type: vxlan, local: 10.0.1.1, remote: 10.0.1.2, vni: 42$1 }
+	interfaces:
+	  c0: { decap: site-b }
+	${2-}
+	Y
+}
+tc_client() { "$TCCTL" "$@" --netns client; }
+links() { in_ns client ip -o link | sed -E 's/^[0-9]+: ([^:@]+).*/\1/' | sort | xargs; }
+detail() { in_ns client ip -d link show "$1"; }
+listing() { in_ns client ip -o link; in_ns client tc qdisc show; in_ns client tc filter show dev c0 ingress; find /sys/fs/bpf/tcctl 2>/dev/null; }
+
+before=$(listing)
+config ", device: vx-b" >a.yaml
+check_rc "plan sees differences" 2 tc_client plan a.yaml
+check_match "it makes the device" "$OUT" 'create device vx-b, mtu 1450'
+check_match "which encapsulates without an interface that says so" "$OUT" 'vx-b egress .*encap\(site-b\)'
+check_eq "plan makes nothing" "$(listing)" "$before"
+check "apply" tc_client apply a.yaml
+check_rc "then plan sees none" 0 tc_client plan a.yaml
+check_match "the device is up, with the MTU that the way to the remote leaves" "$(detail vx-b)" 'UP.* mtu 1450 '
+check_match "a second apply changes nothing" "$(tc_client apply -j a.yaml)" '"changed": ?false'
+
+addr client vx-b 10.9.0.1/24
+check "packets go through it both ways" in_ns client ping -qc3 -i0.05 -W2 10.9.0.2
+check "the largest that fits does, too" in_ns client ping -qc1 -W2 -Mdo -s 1422 10.9.0.2
+status=$(tc_client status)
+check_match "status has the tunnel" "$status" 'default site-b +vxlan +10\.0\.1\.1 → 10\.0\.1\.2 +[1-9][0-9]* .* [1-9][0-9]* .*device vx-b'
+status=$(tc_client status -j)
+check_match "so has its JSON" "$status" '"tunnels": ?\[ *\{.*"name": ?"site-b".*"type": ?"vxlan".*"device": ?"vx-b"'
+
+# a tunnel that is smaller
+ids() { in_ns client tc filter show dev vx-b egress | grep -oE ' id [0-9]+'; }
+id=$(ids)
+config ", device: vx-b, mtu: 1400" >b.yaml
+tc_client plan b.yaml >plan.out
+check_match "a smaller tunnel changes the device" "$(<plan.out)" 'change device vx-b: mtu 1400,.*was: mtu 1450'
+check_match "and tables, no programs" "$(<plan.out)" 'new tunnels: site-b changed'
+check_no_match "nothing is loaded" "$(<plan.out)" 'new programs|load pipeline'
+check "apply" tc_client apply b.yaml
+check_match "the device has the MTU" "$(detail vx-b)" ' mtu 1400 '
+check_eq "the same programs run" "$(ids)" "$id"
+check "packets go on" in_ns client ping -qc2 -i0.05 -W2 10.9.0.2
+
+# checksums: no aggregates
+config ", device: vx-b, csum: true" >c.yaml
+tc_client plan c.yaml >plan.out
+check_match "with checksums there is no segmentation offload" "$(<plan.out)" 'segmentation offload off'
+check "apply" tc_client apply c.yaml
+check_match "the device knows" "$(detail vx-b)" 'gso_max_segs 1 '
+check "and back" tc_client apply a.yaml
+check_match "the device knows" "$(detail vx-b)" 'gso_max_segs 65535 '
+
+# without the device it goes
+config "" >d.yaml
+check "a tunnel without device" tc_client apply d.yaml
+check_eq "the device is gone" "$(links)" "c0 lo"
+check "with it again" tc_client apply a.yaml
+check_match "it is there" "$(links)" 'vx-b'
+check "remove" tc_client remove
+check_eq "remove leaves nothing" "$(listing)" "$before"
+
+# somebody else's
+must ip -n client link add vx-b type veth peer name other
+must ip -n client link set vx-b mtu 1300 up
+must ip -n client link set other up
+theirs=$(in_ns client ip -o link)
+check_rc "a device that is there is used" 2 tc_client plan a.yaml
+check_no_match "and not made" "$OUT" 'create device'
+check "apply" tc_client apply a.yaml
+check_match "it is attached to" "$(in_ns client tc filter show dev vx-b egress)" 'tcctl:default'
+check_match "its MTU is its owner's" "$(detail vx-b)" ' mtu 1300 '
+check_match "checksums: a warning" "$(tc_client apply c.yaml 2>&1)" 'vx-b: warning: .*aggregates of TCP'
+check "remove" tc_client remove
+check_eq "it stays" "$(in_ns client ip -o link)" "$theirs"
+must ip -n client link del vx-b
+
+# ours, replaced by somebody behind our back
+check "apply" tc_client apply a.yaml
+must ip -n client link del vx-b
+must ip -n client link add vx-b type veth peer name other
+check "apply again uses the one that is there now" tc_client apply a.yaml
+check "remove" tc_client remove
+check_match "and leaves it" "$(links)" 'vx-b'
+must ip -n client link del vx-b
+check_eq "nothing else is left" "$(listing)" "$before"
+
+# what does not work says so
+config ", device: vx-b, underlay: wan7" >e.yaml
+check_rc "an underlay that is not there" 1 tc_client apply e.yaml
+check_match "by name and line" "$OUT" "e.yaml:3:.*tunnel site-b: no device 'wan7'"
+ip -n client link set c0 mtu 1280
+check_rc "an MTU that is too small" 1 tc_client apply a.yaml
+check_match "names tunnel, device and what is left" "$OUT" 'a.yaml:3:.*tunnel site-b: .*c0, 1280, leaves 1230 .*vxlan over IPv4'
+check_rc "plan says it, too" 1 tc_client plan a.yaml
+config ", device: vx-b, mtu: 1230" >f.yaml
+check "unless that is what is wanted" tc_client apply f.yaml
+check_match "the device has it" "$(detail vx-b)" ' mtu 1230 '
+config ", device: vx-b, mtu: 1231" >g.yaml
+check_rc "one byte more does not fit" 1 tc_client apply g.yaml
+check_match "and says so" "$OUT" 'mtu 1231 does not fit: the MTU of c0 is 1280'
+check_match "nothing has changed" "$(detail vx-b)" ' mtu 1230 '
+ip -n client link set c0 mtu 1500
+check "remove" tc_client remove
+ip -n client route del 10.0.1.0/24
+check_rc "without a route an MTU is assumed" 0 tc_client apply a.yaml
+check_match "with a warning" "$OUT" 'no route to 10\.0\.1\.2 now'
+check "remove" tc_client remove
+sed 's/site-b: {/other: { type: gre, local: 10.0.1.1, remote: 10.0.1.3, inner: eth, device: vx-b }\n  site-b: {/' a.yaml >h.yaml
+check_rc "two tunnels and one device: which takes what leaves?" 1 tc_client apply h.yaml
+check_match "it says how to tell" "$OUT" 'have the same device.*|interfaces: vx-b:'
+check_eq "nothing is left" "$(in_ns client ip -o link | grep -c vx-b)" 0
