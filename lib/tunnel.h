@@ -12,6 +12,7 @@
 /* What the configuration cannot know: numbers of devices, counters and tables. */
 struct tunnel_resolved {
 	uint32_t device, underlay; /* ifindex; 0: none */
+	uint32_t way;		   /* ifindex that the route to the remote leads through; 0: unknown */
 	uint32_t counters;	   /* first of TCCTL_TUN_MAX counter ids */
 	uint32_t flags;		   /* more TCCTL_TF_*: TCCTL_TF_TERMINATES where the hook is an ingress */
 	uint16_t mtu;		   /* largest outer packet, from the outer L3 header on, bytes; 0: unknown */

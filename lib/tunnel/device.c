@@ -131,6 +131,7 @@ static int add_device(struct resolving *r, size_t i)
 struct path {
 	uint32_t mtu; /* 0: unknown */
 	const char *device;
+	uint32_t ifindex; /* of the first way; 0: none */
 };
 
 static uint32_t link_mtu(const struct resolving *r, uint32_t ifindex, const char **ret_name)
@@ -152,6 +153,8 @@ static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t u
 	int err;
 
 	err = nl_route_get(r->nl, remote->family, remote->addr, underlay, t->mark, &route);
+	if (!err && !path->ifindex)
+		path->ifindex = route.ifindex;
 	if (err) {
 		mtu = underlay ? link_mtu(r, underlay, &device) : MTU_GUESS;
 		tunnel_address_text(remote, 1, text, sizeof(text));
@@ -167,7 +170,7 @@ static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t u
 			mtu = route.mtu;
 	}
 	if (mtu && (!path->mtu || mtu < path->mtu))
-		*path = (struct path){ mtu, device };
+		*path = (struct path){ mtu, device, path->ifindex };
 }
 
 static const char *over(const struct spec_tunnel *t)
@@ -237,6 +240,7 @@ static void resolve_mtu(struct resolving *r, size_t i)
 	} else {
 		look_up(r, t, res->underlay, &t->remotes[0], &path);
 	}
+	res->way = res->underlay ? res->underlay : path.ifindex;
 	if (!path.mtu)
 		return;
 	res->mtu = (uint16_t)path.mtu;

@@ -426,6 +426,7 @@ int tunnel_row_build(const struct spec_tunnel *t, const struct tunnel_resolved *
 		.mtu = inner_mtu(t, r),
 		.device = r->device,
 		.underlay = r->underlay,
+		.way = r->way,
 		.mark = t->mark,
 		.counters = r->counters,
 		.flood_first = r->flood_first,

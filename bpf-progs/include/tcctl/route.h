@@ -62,13 +62,23 @@ static __always_inline long tcctl_next_hop(struct __sk_buff *skb, struct tcctl_e
 			return ret;
 		s->fib.tbid = 0;
 	}
-	ret = bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags);
-	if (ret == BPF_FIB_LKUP_RET_FWD_DISABLED && !flags) {
-		/* Not a router: then out of the device that the packet is leaving by. */
-		s->fib.ifindex = skb->ifindex;
-		ret = bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), BPF_FIB_LOOKUP_OUTPUT);
+	return bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags);
+}
+
+/*
+ * Have the kernel resolve the next hop, through a device; the context ends here. It refuses frames to a group, and the frame may
+ * still have the address of an inner one.
+ */
+static __always_inline int tcctl_send_unresolved(struct __sk_buff *skb, __u32 ifindex, struct bpf_redir_neigh *params, int size)
+{
+	if (!(cfg.flags & TCCTL_CFG_RAW)) {
+		__u16 *mac = (__u16 *)tcctl_data_at(skb, 0);
+
+		if ((__u8 *)mac + 6 <= tcctl_data_end(skb))
+			mac[0] = mac[1] = mac[2] = 0;
 	}
-	return ret;
+	tcctl_clear(skb);
+	return bpf_redirect_neigh(ifindex, params, size, 0);
 }
 
 /* Send a packet with TCCTL_TUNNEL_OUT; the context ends here. */
@@ -88,6 +98,10 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 		skb->mark = mark;
 	ret = tcctl_next_hop(skb, s, row);
 	ifindex = s->fib.ifindex;
+	if (ret == BPF_FIB_LKUP_RET_FWD_DISABLED) {
+		/* Not a router. The kernel looks the route up itself, through the device that led there. */
+		return tcctl_send_unresolved(skb, row->way ? row->way : skb->ifindex, NULL, 0);
+	}
 	if (row->underlay && ifindex != row->underlay)
 		ret = -1;
 	if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH)) {
@@ -109,8 +123,7 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 		for (int i = 0; i < 4; i++)
 			s->neigh.ipv6_nh[i] = s->fib.ipv6_dst[i];
 		s->neigh.nh_family = s->fib.family;
-		tcctl_clear(skb);
-		return bpf_redirect_neigh(ifindex, &s->neigh, sizeof(s->neigh), 0);
+		return tcctl_send_unresolved(skb, ifindex, &s->neigh, sizeof(s->neigh));
 	}
 	return tcctl_encap_drop(skb, row, ret == BPF_FIB_LKUP_RET_FRAG_NEEDED ? TCCTL_TUN_TX_MTU : TCCTL_TUN_TX_ROUTE);
 }

@@ -133,7 +133,10 @@ struct tcctl_tunnel {
 			     * TCCTL_TF_INNER_ETH those of a frame without VLAN tag: BPF_F_ADJ_ROOM_ENCAP_L2(14) included, and
 			     * _ENCAP_L2_ETH where the kernel knows it */
 	__u8 mac[6];	    /* of `device` when it has one: destination of decapsulated IP packets; otherwise 0 */
-	__u8 reserved2[18];
+	__u8 reserved2[2];
+	__u32 way;	    /* ifindex that the route to the remote led through when the row was made; 0: unknown. For hosts that
+			     * do not forward, where programs cannot look routes up */
+	__u8 reserved3[12];
 
 	__u8 header[TCCTL_TEMPLATE_MAX];
 
