@@ -176,7 +176,9 @@ static void cost(void)
 	packet_payload(&k, 58);
 	packet_finish(&k);
 	tunnels_settings(&tables, &(struct tcctl_tunnel_settings){});
+	pipe_graft(&p, "jt_stage", TCCTL_STAGE_ENCAP + 1, p.probe);
 	base = best(&k);
+	pipe_graft(&p, "jt_stage", TCCTL_STAGE_ENCAP + 1, pipe_prog(&p, "entry_eth"));
 	printf("# %u ns: dispatch and an encap stage that chooses no tunnel\n", base);
 	setup(2, false, 0, NULL);
 	printf("# %u ns: VXLAN over IPv4 there and back, with two more dispatches\n", best(&k));
