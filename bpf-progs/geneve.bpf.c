@@ -14,7 +14,7 @@
 #define GENEVE_CONTROL 0x00800000U
 #define GENEVE_CRITICAL 0x00400000U
 #define OPTION_CRITICAL 0x00008000U
-#define OPTIONS_MAX 16 /* that are looked through; a packet with more is refused */
+#define OPTIONS_MAX 8 /* that are looked through; a packet with more is refused */
 
 /* The tunnel's own option at this distance from the first one: class and type. 0: none. */
 static __always_inline __u32 own_option(const struct tcctl_tunnel *row, __u32 at)

@@ -32,25 +32,25 @@ static __always_inline bool extensions(struct __sk_buff *skb, struct tcctl_decap
 		if (!next)
 			break;
 		if (at + 4 > d->end || !tcctl_read_slow(skb, at, &w, 1))
-			return false;
+			break;
 		w = bpf_ntohl(w);
 		len = (w >> 24) * 4;
 		if (!len || at + len > d->end)
-			return false;
+			break;
 		if (next == GTPU_PDU_SESSION) {
 			if (d->flags & TCCTL_TF_QFI_IN)
 				d->dscp = row->dscp_of_qfi[w >> 8 & 63];
 		} else if (next & 0x80) {
-			return false;
+			break;
 		}
 		at += len;
 		if (!tcctl_read_slow(skb, at - 4, &w, 1))
-			return false;
+			break;
 		at = tcctl_forget(skb, at);
 		next = tcctl_forget(skb, bpf_ntohl(w) & 0xff);
 	}
-	d->inner = at;
-	return !next;
+	d->inner = tcctl_forget(skb, at);
+	return !tcctl_forget(skb, next);
 }
 
 static __always_inline int run(struct __sk_buff *skb)

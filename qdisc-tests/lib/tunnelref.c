@@ -188,7 +188,7 @@ static int judge_geneve(const uint8_t *d, const struct encapsulated *e, const st
 	for (unsigned int n = 0; at < e->payload; n++) {
 		size_t off = at - e->at - 8;
 
-		if (n == 16 || at + 4 > e->payload)
+		if (n == 8 || at + 4 > e->payload)
 			return TCCTL_TUN_RX_BAD;
 		if (d[at + 2] & 0x80 && (row->l4_at + 16U + off + 4 > row->header_len || memcmp(d + at, own + off, 3)))
 			return TCCTL_TUN_RX_BAD;

@@ -64,6 +64,7 @@ struct tcctl_decap {
 	__u32 inner;
 	__u32 end;
 	__u32 kind;	   /* enum tcctl_inner */
+	__u32 frame;	   /* an Ethernet frame came out */
 	__u32 tos;	   /* outer TOS or traffic class */
 	__u32 dscp;	   /* to be written into the inner header, or TCCTL_DSCP_NONE */
 	__u32 type;	   /* enum tcctl_tunnel_type, where a handler has several */
@@ -483,9 +484,11 @@ static __always_inline __u32 tcctl_decap_base(struct __sk_buff *skb)
 	return tcctl_flags(skb) & TCCTL_F_L2 ? 14 : 0;
 }
 
+/* Taking the outer header away: done, not possible (leave the packet to the stack), failed. */
+enum tcctl_stripped { TCCTL_STRIPPED, TCCTL_STRIP_LEAVE, TCCTL_STRIP_FAILED };
+
 /* IP inside; d->kind says which, d->eth has its first words. */
-static __always_inline int tcctl_decap_ip(struct __sk_buff *skb, struct tcctl_decap *d, const struct tcctl_tunnel *row,
-					  __u64 gso, __u32 how)
+static __always_inline enum tcctl_stripped tcctl_decap_ip(struct __sk_buff *skb, struct tcctl_decap *d, __u64 gso)
 {
 	bool ipv4 = d->kind == TCCTL_INNER_IPV4;
 	__u32 base = tcctl_decap_base(skb);
@@ -493,9 +496,9 @@ static __always_inline int tcctl_decap_ip(struct __sk_buff *skb, struct tcctl_de
 	long err;
 
 	if (tcctl_unlikely(tcctl_field(skb, gso_size)) && !tcctl_decap_one(d, d->eth, d->inner, ipv4))
-		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+		return TCCTL_STRIP_LEAVE;
 	if (!tcctl_decap_prepare(skb, d, base))
-		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+		return TCCTL_STRIP_LEAVE;
 	if (tcctl_field(skb, protocol) != (ipv4 ? bpf_htons(TCCTL_ETH_IPV4) : bpf_htons(TCCTL_ETH_IPV6)))
 		family = ipv4 ? TCCTL_DECAP_L3_IPV4 : TCCTL_DECAP_L3_IPV6;
 	err = bpf_skb_adjust_room(skb, base - d->inner, BPF_ADJ_ROOM_MAC, tcctl_decap_adjust(gso) | family);
@@ -507,34 +510,17 @@ static __always_inline int tcctl_decap_ip(struct __sk_buff *skb, struct tcctl_de
 						  BPF_ADJ_ROOM_MAC, tcctl_decap_adjust(gso));
 	}
 	if (tcctl_unlikely(err))
-		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
-	if (how & TCCTL_DECAP_CSUM)
-		bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
-	base = tcctl_decap_base(skb);
-	ipv4 = d->kind == TCCTL_INNER_IPV4;
-	if (base) {
+		return TCCTL_STRIP_FAILED;
+	d->l3 = tcctl_decap_base(skb);
+	if (d->l3) {
 		__u8 *eth = tcctl_data_at(skb, 0);
 
+		ipv4 = d->kind == TCCTL_INNER_IPV4;
 		if (eth + 14 > tcctl_data_end(skb))
-			return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+			return TCCTL_STRIP_FAILED;
 		*(__u16 *)(eth + 12) = ipv4 ? bpf_htons(TCCTL_ETH_IPV4) : bpf_htons(TCCTL_ETH_IPV6);
 	}
-	err = tcctl_decap_tos(skb, d, row, base, ipv4);
-	if (tcctl_unlikely(err >= 0))
-		return tcctl_decap_drop(skb, d, row, err);
-	if (tcctl_unlikely(d->flags & TCCTL_TF_MSS))
-		tcctl_mss_clamp(skb, tcctl_decap_base(skb), d->kind == TCCTL_INNER_IPV4, row->mtu);
-	tcctl_decap_context(skb, d, row, how);
-	tcctl_set_offsets(skb, tcctl_decap_base(skb), 0);
-	tcctl_set_proto(skb, 0, tcctl_flags(skb) & TCCTL_F_L2, 0);
-	if (d->kind == TCCTL_INNER_IPV4) {
-		tcctl_jump(skb, jt_l3, TCCTL_L3_IPV4);
-		tcctl_count(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV4);
-	} else {
-		tcctl_jump(skb, jt_l3, TCCTL_L3_IPV6);
-		tcctl_count(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV6);
-	}
-	return tcctl_handled(skb);
+	return TCCTL_STRIPPED;
 }
 
 /* The inner frame's L3 header, behind at most one tag. The frame begins at `at`, its header is in d->eth. */
@@ -558,8 +544,7 @@ static __always_inline void tcctl_decap_frame(struct __sk_buff *skb, const struc
 }
 
 /* Ethernet inside; d->eth has the header. */
-static __always_inline int tcctl_decap_eth(struct __sk_buff *skb, struct tcctl_decap *d, const struct tcctl_tunnel *row,
-					   __u64 gso, __u32 how)
+static __always_inline enum tcctl_stripped tcctl_decap_eth(struct __sk_buff *skb, struct tcctl_decap *d, __u64 gso)
 {
 	struct tcctl_decap_frame f;
 	__u64 family = 0;
@@ -573,15 +558,15 @@ static __always_inline int tcctl_decap_eth(struct __sk_buff *skb, struct tcctl_d
 		f.l3 = tcctl_forget(skb, f.l3);
 		if ((f.type == TCCTL_ETH_IPV4 || f.type == TCCTL_ETH_IPV6) &&
 		    (!tcctl_read_slow(skb, f.l3, w, 2) || !tcctl_decap_one(d, w, f.l3, f.type == TCCTL_ETH_IPV4)))
-			return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+			return TCCTL_STRIP_LEAVE;
 	}
 	if (!tcctl_decap_prepare(skb, d, tcctl_decap_base(skb)))
-		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+		return TCCTL_STRIP_LEAVE;
 	if (tcctl_unlikely(d->end != tcctl_field(skb, len) || d->end < d->inner + 54) && !tcctl_field(skb, gso_size)) {
 		/* Without the outer frame's padding, and long enough for adjust_room, which thinks of IP headers only. */
 		if (bpf_skb_change_tail(skb, d->end, 0) ||
 		    (d->end < d->inner + 54 && bpf_skb_change_tail(skb, d->inner + 60, 0)))
-			return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+			return TCCTL_STRIP_FAILED;
 	}
 	type = bpf_ntohl(d->eth[3]) >> 16;
 	if (type == TCCTL_ETH_IPV4 && tcctl_field(skb, protocol) == bpf_htons(TCCTL_ETH_IPV6))
@@ -595,38 +580,27 @@ static __always_inline int tcctl_decap_eth(struct __sk_buff *skb, struct tcctl_d
 		err = bpf_skb_adjust_room(skb, tcctl_decap_base(skb) - d->inner - 14, BPF_ADJ_ROOM_MAC,
 					  tcctl_decap_adjust(gso));
 	if (tcctl_unlikely(err))
-		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
-	if (how & TCCTL_DECAP_CSUM)
-		bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
+		return TCCTL_STRIP_FAILED;
 	if (tcctl_unlikely(!(tcctl_flags(skb) & TCCTL_F_L2)) && bpf_skb_change_head(skb, 14, 0))
-		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+		return TCCTL_STRIP_FAILED;
 	eth = (void *)tcctl_data_at(skb, 0);
 	if ((__u8 *)eth + 14 > tcctl_data_end(skb))
-		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
+		return TCCTL_STRIP_FAILED;
 	eth[0] = d->eth[0];
 	eth[1] = d->eth[1];
 	eth[2] = d->eth[2];
 	*(__u16 *)(eth + 3) = *(const __u16 *)&d->eth[3];
-
 	if (tcctl_unlikely(d->flags & (TCCTL_TF_LEARN | TCCTL_TF_MSS)) || d->dscp != TCCTL_DSCP_NONE || d->tos & 1) {
-		bool ip;
-
 		tcctl_decap_frame(skb, d, 0, &f);
-		ip = f.type == TCCTL_ETH_IPV4 || f.type == TCCTL_ETH_IPV6;
-		err = ip ? tcctl_decap_tos(skb, d, row, f.l3, f.type == TCCTL_ETH_IPV4) : -1;
-		if (tcctl_unlikely(err >= 0))
-			return tcctl_decap_drop(skb, d, row, err);
+		d->l3 = f.l3;
+		if (f.type == TCCTL_ETH_IPV4)
+			d->kind = TCCTL_INNER_IPV4;
+		else if (f.type == TCCTL_ETH_IPV6)
+			d->kind = TCCTL_INNER_IPV6;
 		if (d->flags & TCCTL_TF_LEARN)
 			tcctl_decap_learn(skb, d, f.vlan);
-		if (ip && d->flags & TCCTL_TF_MSS)
-			tcctl_mss_clamp(skb, f.l3, f.type == TCCTL_ETH_IPV4, row->mtu);
 	}
-	tcctl_decap_context(skb, d, row, how);
-	tcctl_set_offsets(skb, 0, 0);
-	tcctl_set_proto(skb, 0, TCCTL_F_L2, 0);
-	tcctl_jump(skb, jt_stage, TCCTL_STAGE_INNER_ETH);
-	tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + TCCTL_STAGE_INNER_ETH);
-	return tcctl_handled(skb);
+	return TCCTL_STRIPPED;
 }
 
 /* A group policy id into the mark's lower half. */
@@ -653,32 +627,78 @@ static __always_inline int tcctl_decap_finish(struct __sk_buff *skb, struct tcct
 					      const __u32 hdr, __u64 gso, __u32 how)
 {
 	__u32 version, kind, carried;
+	int stripped, bad;
 
 	if (tcctl_unlikely(!(~tcctl_tunnel(skb) >> TCCTL_TUNNEL_DEPTH_SHIFT & TCCTL_TUNNEL_DEPTH_MAX))) {
 		tcctl_decap_count(skb, d, row->counters + TCCTL_TUN_RX_DEPTH);
 		return tcctl_handled(skb);
 	}
-	if (d->kind == TCCTL_INNER_ETH || (d->kind == TCCTL_INNER_GUESS && d->flags & TCCTL_TF_INNER_ETH)) {
+	d->frame = d->kind == TCCTL_INNER_ETH || (d->kind == TCCTL_INNER_GUESS && d->flags & TCCTL_TF_INNER_ETH);
+	bad = TCCTL_TUN_RX_BAD;
+	if (d->frame) {
+		bad = TCCTL_TUN_RX_PAYLOAD;
 		if (!(d->flags & TCCTL_TF_INNER_ETH))
-			return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_PAYLOAD);
+			goto drop;
+		bad = TCCTL_TUN_RX_BAD;
 		if (tcctl_unlikely(d->inner + 14 > d->end || !tcctl_decap_read(skb, d, hdr, 4, 14)))
-			return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
-		return tcctl_decap_eth(skb, d, row, gso, how);
+			goto drop;
+		d->kind = TCCTL_INNER_OTHER;
+		stripped = tcctl_decap_eth(skb, d, gso);
+	} else {
+		bad = TCCTL_TUN_RX_PAYLOAD;
+		if (tcctl_unlikely(d->kind == TCCTL_INNER_OTHER))
+			goto drop;
+		bad = TCCTL_TUN_RX_BAD;
+		if (tcctl_unlikely(d->inner + 20 > d->end || !tcctl_decap_read(skb, d, hdr, 2, 8)))
+			goto drop;
+		version = bpf_ntohl(d->eth[0]) >> 28;
+		kind = version == 4 ? TCCTL_INNER_IPV4 : TCCTL_INNER_IPV6;
+		carried = version == 4 ? TCCTL_TF_INNER_IPV4 : TCCTL_TF_INNER_IPV6;
+		if (tcctl_unlikely((version != 4 && version != 6) || (version == 6 && d->inner + 40 > d->end) ||
+				   (d->kind != TCCTL_INNER_GUESS && d->kind != kind)))
+			goto drop;
+		bad = TCCTL_TUN_RX_PAYLOAD;
+		if (tcctl_unlikely(!(d->flags & carried)))
+			goto drop;
+		bad = TCCTL_TUN_RX_BAD;
+		d->kind = kind;
+		stripped = tcctl_decap_ip(skb, d, gso);
 	}
-	if (tcctl_unlikely(d->kind == TCCTL_INNER_OTHER))
-		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_PAYLOAD);
-	if (tcctl_unlikely(d->inner + 20 > d->end || !tcctl_decap_read(skb, d, hdr, 2, 8)))
-		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
-	version = bpf_ntohl(d->eth[0]) >> 28;
-	kind = version == 4 ? TCCTL_INNER_IPV4 : TCCTL_INNER_IPV6;
-	carried = version == 4 ? TCCTL_TF_INNER_IPV4 : TCCTL_TF_INNER_IPV6;
-	if (tcctl_unlikely((version != 4 && version != 6) || (version == 6 && d->inner + 40 > d->end) ||
-			   (d->kind != TCCTL_INNER_GUESS && d->kind != kind)))
-		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
-	if (tcctl_unlikely(!(d->flags & carried)))
-		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_PAYLOAD);
-	d->kind = kind;
-	return tcctl_decap_ip(skb, d, row, gso, how);
+	if (tcctl_unlikely(stripped == TCCTL_STRIP_LEAVE))
+		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+	if (tcctl_unlikely(stripped == TCCTL_STRIP_FAILED))
+		goto drop;
+
+	/* the inner packet */
+	if (how & TCCTL_DECAP_CSUM)
+		bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
+	if (d->kind != TCCTL_INNER_OTHER) {
+		bad = tcctl_decap_tos(skb, d, row, d->l3, d->kind == TCCTL_INNER_IPV4);
+		if (tcctl_unlikely(bad >= 0))
+			goto drop;
+		if (tcctl_unlikely(d->flags & TCCTL_TF_MSS))
+			tcctl_mss_clamp(skb, d->l3, d->kind == TCCTL_INNER_IPV4, row->mtu);
+	}
+	tcctl_decap_context(skb, d, row, how);
+	if (d->frame) {
+		tcctl_set_offsets(skb, 0, 0);
+		tcctl_set_proto(skb, 0, TCCTL_F_L2, 0);
+		tcctl_jump(skb, jt_stage, TCCTL_STAGE_INNER_ETH);
+		tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + TCCTL_STAGE_INNER_ETH);
+		return tcctl_handled(skb);
+	}
+	tcctl_set_offsets(skb, d->l3, 0);
+	tcctl_set_proto(skb, 0, tcctl_flags(skb) & TCCTL_F_L2, 0);
+	if (d->kind == TCCTL_INNER_IPV4) {
+		tcctl_jump(skb, jt_l3, TCCTL_L3_IPV4);
+		tcctl_count(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV4);
+	} else {
+		tcctl_jump(skb, jt_l3, TCCTL_L3_IPV6);
+		tcctl_count(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV6);
+	}
+	return tcctl_handled(skb);
+drop:
+	return tcctl_decap_drop(skb, d, row, bad);
 }
 
 #endif
