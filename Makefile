@@ -47,7 +47,6 @@ BPF_CFLAGS = -g -O2 -std=gnu11 -target $(BPF_TARGET) -mcpu=v2 -Wall -Wextra -Wno
 BPF_SYSINC = -I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_SRC := $(wildcard bpf-progs/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:bpf-progs/%.bpf.c=$(B)/bpf/%.bpf.o)
-BPF_HDR := $(wildcard bpf-progs/include/tcctl/*.h bpf-progs/*.h) $(B)/.bpf-flags
 # act.bpf.o is SCHED_ACT and stands alone; everything else is linked into one pipeline object, compiled without the
 # code that programs attached alone need. alone.bpf.o is the same with it, for tests.
 ALONE_OBJ := $(filter-out $(B)/bpf/act.bpf.o,$(BPF_OBJ))
@@ -91,25 +90,25 @@ tool: $(B)/tcctl
 tests: all $(TEST_BIN) $(TOOLS_BIN) $(TEST_BPF)
 	@: # so that make is silent when there is nothing to do
 
-$(B)/bpf/%.bpf.o: bpf-progs/%.bpf.c $(BPF_HDR)
+$(B)/bpf/%.bpf.o: bpf-progs/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
 
-$(B)/bpf/pipeline/%.bpf.o: bpf-progs/%.bpf.c $(BPF_HDR)
+$(B)/bpf/pipeline/%.bpf.o: bpf-progs/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -DTCCTL_PIPELINE -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DTCCTL_PIPELINE -MMD -MP -MF $@.d -c $< -o $@
 
-$(B)/tests/%.bpf.o: qdisc-tests/%.bpf.c $(BPF_HDR)
+$(B)/tests/%.bpf.o: qdisc-tests/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
 
-$(B)/examples/%.bpf.o: examples/%.bpf.c $(BPF_HDR)
+$(B)/examples/%.bpf.o: examples/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
 
 $(B)/bpf/alone.bpf.o: $(ALONE_OBJ)
 $(B)/bpf/pipeline.bpf.o: $(PIPELINE_OBJ)
@@ -179,7 +178,7 @@ $(B)/skel/qt_observe.skel.h: $(B)/tests/qt_observe.bpf.o
 $(B)/tests/qt_observe.bpf.o: qdisc-tests/tools/qt/observe.bpf.c qdisc-tests/tools/qt/observe.h $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
 
 MAN := $(wildcard docs/man/*.[1-8])
 MAN_DIRS := $(sort $(foreach m,$(MAN),$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))))
