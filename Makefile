@@ -42,7 +42,7 @@ ALL_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined) $(LDFLAGS)
 BPF_TARGET ?= bpf
 # mcpu v2, without 32-bit registers: v3 puts 4-byte values into stack slots that held 8-byte ones, and kernels refuse
 # that to programs loaded without CAP_PERFMON (6.1: always, 6.18: over pointers). It costs no measurable time.
-BPF_CFLAGS = -g -O2 -std=gnu11 -target $(BPF_TARGET) -mcpu=v2 -Wall -Wextra -Wno-unused-parameter -Werror \
+BPF_CFLAGS = -g -O2 -std=gnu11 -MMD -MP -target $(BPF_TARGET) -mcpu=v2 -Wall -Wextra -Wno-unused-parameter -Werror \
 	-Ibpf-progs/include $(BPF_SYSINC)
 BPF_SYSINC = -I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_SRC := $(wildcard bpf-progs/*.bpf.c)
@@ -93,22 +93,22 @@ tests: all $(TEST_BIN) $(TOOLS_BIN) $(TEST_BPF)
 $(B)/bpf/%.bpf.o: bpf-progs/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MF $@.d -c $< -o $@
 
 $(B)/bpf/pipeline/%.bpf.o: bpf-progs/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -DTCCTL_PIPELINE -MMD -MP -MF $@.d -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DTCCTL_PIPELINE -MF $@.d -c $< -o $@
 
 $(B)/tests/%.bpf.o: qdisc-tests/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MF $@.d -c $< -o $@
 
 $(B)/examples/%.bpf.o: examples/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MF $@.d -c $< -o $@
 
 $(B)/bpf/alone.bpf.o: $(ALONE_OBJ)
 $(B)/bpf/pipeline.bpf.o: $(PIPELINE_OBJ)
@@ -178,7 +178,7 @@ $(B)/skel/qt_observe.skel.h: $(B)/tests/qt_observe.bpf.o
 $(B)/tests/qt_observe.bpf.o: qdisc-tests/tools/qt/observe.bpf.c qdisc-tests/tools/qt/observe.h $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MF $@.d -c $< -o $@
 
 MAN := $(wildcard docs/man/*.[1-8])
 MAN_DIRS := $(sort $(foreach m,$(MAN),$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))))
