@@ -176,7 +176,8 @@ static __always_inline bool forward(struct __sk_buff *skb, struct tcctl_encap *s
 }
 
 /* The tunnel for this packet, 0: none. */
-static __always_inline __u32 choose(struct __sk_buff *skb, struct tcctl_encap *s,  const struct tcctl_tunnel_settings *settings)
+static __always_inline __u32 choose(struct __sk_buff *skb, struct tcctl_encap *s,
+				    const struct tcctl_tunnel_settings *settings)
 {
 	__u32 class_id = tcctl_class(skb);
 

@@ -119,7 +119,8 @@ static __always_inline __u32 copy_l2(struct __sk_buff *skb, struct tcctl_encap *
 }
 
 /* One or two tags. The first is pushed first and so ends up inside. */
-static __always_inline bool push_tags(struct __sk_buff *skb, const struct tcctl_encap *s, const struct tcctl_tunnel *row)
+static __always_inline bool push_tags(struct __sk_buff *skb, const struct tcctl_encap *s,
+				      const struct tcctl_tunnel *row)
 {
 	__u32 outer = row->tags[0], inner = row->tags[1], pcp = s->tos >> 5 << 13, proto = row->tag_proto, in_frame;
 
@@ -506,7 +507,8 @@ int encap_header(struct __sk_buff *skb)
 		tcctl_encap_count(s, row->counters + TCCTL_TUN_TX);
 	}
 	tcctl_cb_set(skb, TCCTL_CB_CLASS,
-		     (tcctl_cb(skb, TCCTL_CB_CLASS) & (0xffff | (__u32)(TCCTL_TUNNEL_DEPTH_MAX << TCCTL_TUNNEL_DEPTH_SHIFT) << 16)) |
+		     (tcctl_cb(skb, TCCTL_CB_CLASS) &
+		      (0xffff | (__u32)(TCCTL_TUNNEL_DEPTH_MAX << TCCTL_TUNNEL_DEPTH_SHIFT) << 16)) |
 			     (s->id & TCCTL_TUNNEL_ID) << 16 | (__u32)TCCTL_TUNNEL_OUT << 16);
 	if (tcctl_unlikely(s->flags & TCCTL_EN_FLOOD)) {
 		s->flood_next = 0;

@@ -8,6 +8,9 @@
  * next hop is not known becomes that of the packet itself; others of that kind are counted as without a route and have
  * their turn at the next frame.
  *
+ * Where the device does not forward, the kernel tells no next hops at all: only the packet itself goes, to the last
+ * remote.
+ *
  * Some remotes a run, then the program jumps to itself: this many fit into one that is unrolled.
  */
 #include "tcctl/route.h"
@@ -64,7 +67,8 @@ static __always_inline bool readdress(struct __sk_buff *skb, struct tcctl_encap 
 		of_id = (__u32)bpf_csum_diff(old, 4, &l4[3], 4, 0);
 		i = bpf_ntohl(l4[1]);
 		if (i & 0xffff)
-			l4[1] = bpf_htonl((i & 0xffff0000) | bpf_ntohs(add16(bpf_htons(i & 0xffff), of_id + difference)));
+			l4[1] = bpf_htonl((i & 0xffff0000) |
+					  bpf_ntohs(add16(bpf_htons(i & 0xffff), of_id + difference)));
 	} else if (row->flags & TCCTL_TF_CSUM) {
 		if (l4[0] & bpf_htonl(0x20000000)) {
 			old[0] = l4[2];

@@ -104,7 +104,9 @@ enum tunnelref_verdict tunnelref_encap(const struct spec_tunnel *t, const struct
 		id = free->id;
 	if (!eth && (in.odd_tag || in.l3 > 22))
 		return TUNNELREF_NOT_CARRIED;
-	if (!eth && !(in.family == 4 ? t->flags & TCCTL_TF_INNER_IPV4 : in.family == 6 ? t->flags & TCCTL_TF_INNER_IPV6 : 0))
+	if (!eth && !(in.family == 4 ? t->flags & TCCTL_TF_INNER_IPV4 :
+		      in.family == 6 ? t->flags & TCCTL_TF_INNER_IPV6 :
+				       0))
 		return TUNNELREF_NOT_CARRIED;
 	if (eth)
 		ethertype = 0x6558;

@@ -221,8 +221,8 @@ static void dump(const char *what, const uint8_t *b, size_t n)
 }
 
 /* The result of a run against the model; false after a failure was reported. */
-static bool compare(const char *what, const struct spec_tunnel *t, const struct packet *k, const struct tunnelref_frame *frame,
-		    uint32_t *sequence)
+static bool compare(const char *what, const struct spec_tunnel *t, const struct packet *k,
+		    const struct tunnelref_frame *frame, uint32_t *sequence)
 {
 	static uint8_t want[PACKET_MAX + 512];
 	struct tunnelref_frame f = *frame;
@@ -245,7 +245,8 @@ static bool compare(const char *what, const struct spec_tunnel *t, const struct 
 		return false;
 	}
 	if (cb[4] >> 16 != (TCCTL_TUNNEL_OUT | ID)) {
-		test_fail("%s: tunnel in the context is %x; out_len %zu of %zu", what, cb[4] >> 16, run.out_len, k->len);
+		test_fail("%s: tunnel in the context is %x; out_len %zu of %zu", what, cb[4] >> 16,
+			  run.out_len, k->len);
 		return false;
 	}
 	if (t->family == 4)
@@ -260,8 +261,8 @@ static bool compare(const char *what, const struct spec_tunnel *t, const struct 
 
 		while (at < ref.len && at + 14 < run.out_len && out[14 + at] == want[at])
 			at++;
-		test_fail("%s: %zu bytes, expected %zu, first difference at %zu (state %llx)", what, run.out_len, 14 + ref.len,
-			  at, (unsigned long long)rng.state);
+		test_fail("%s: %zu bytes, expected %zu, first difference at %zu (state %llx)", what,
+			  run.out_len, 14 + ref.len, at, (unsigned long long)rng.state);
 		dump("in", k->data, k->len);
 		dump("want", want, ref.len);
 		dump("got", out + 14, run.out_len - 14);
@@ -273,7 +274,9 @@ static bool compare(const char *what, const struct spec_tunnel *t, const struct 
 	}
 	sport_mask = ref.udp ? TCCTL_F_PORTS : 0;
 	if (cb[1] != ((14 + ref.l4_at) << 16 | 14) ||
-	    cb[2] != ((uint32_t)(TCCTL_F_L2 | (t->family == 4 ? TCCTL_F_IPV4 : TCCTL_F_IPV6) | sport_mask) << 8 | ref.proto) ||
+	    cb[2] != ((uint32_t)(TCCTL_F_L2 | (t->family == 4 ? TCCTL_F_IPV4 : TCCTL_F_IPV6) | sport_mask)
+			      << 8 |
+		      ref.proto) ||
 	    (ref.udp && cb[3] != ((uint32_t)free.sport << 16 | t->port))) {
 		test_fail("%s: context %08x %08x %08x", what, cb[1], cb[2], cb[3]);
 		return false;
@@ -357,7 +360,9 @@ static void check_hostile(void)
 					k.len = n < whole.len ? n : whole.len;
 				} else {
 					for (unsigned int b = rng_below(&rng, 4); b < 4; b++)
-						k.data[12 + rng_below(&rng, k.len - 12 < 60 ? (uint32_t)k.len - 12 : 60)] =
+						k.data[12 + rng_below(&rng, k.len - 12 < 60 ?
+										    (uint32_t)k.len - 12 :
+										    60)] =
 							(uint8_t)rng_next(&rng);
 				}
 				snprintf(what, sizeof(what), "%s, packet %u, %u", types[type].name, i, n);
@@ -402,7 +407,8 @@ int main(void)
 	for (unsigned int i = 0; i < N_TYPES; i++)
 		check_random(i, ROUNDS / N_TYPES / 4, 0, false, true);
 	test_case("a CHECKSUM_COMPLETE sum stays right");
-	if (packet_run(pipe_prog(&p, "root"), &(struct packet){ .len = 64 }, 0, BPF_F_TEST_SKB_CHECKSUM_COMPLETE) == -EINVAL)
+	if (packet_run(pipe_prog(&p, "root"), &(struct packet){ .len = 64 }, 0,
+		       BPF_F_TEST_SKB_CHECKSUM_COMPLETE) == -EINVAL)
 		test_skip("this kernel has no BPF_F_TEST_SKB_CHECKSUM_COMPLETE");
 	else
 		for (unsigned int i = 0; i < N_TYPES; i++) {

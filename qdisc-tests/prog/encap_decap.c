@@ -50,10 +50,16 @@ static const struct {
 static int fork_load(uint32_t slot)
 {
 	struct bpf_insn insns[] = {
-		{ .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 2, .src_reg = 1, .off = offsetof(struct __sk_buff, cb[4]) },
+		{ .code = BPF_LDX | BPF_MEM | BPF_W,
+		  .dst_reg = 2,
+		  .src_reg = 1,
+		  .off = offsetof(struct __sk_buff, cb[4]) },
 		{ .code = BPF_ALU64 | BPF_RSH | BPF_K, .dst_reg = 2, .imm = 16 },
 		{ .code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = 2, .off = 4 },
-		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = pipe_map(&p, "jt_stage") },
+		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		  .dst_reg = 2,
+		  .src_reg = BPF_PSEUDO_MAP_FD,
+		  .imm = pipe_map(&p, "jt_stage") },
 		{},
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = (int)slot },
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
@@ -83,7 +89,8 @@ static bool setup(unsigned int type, bool v6, uint32_t flags, const struct spec_
 	back = t;
 	back.local = t.remotes[0];
 	back.remotes = &from;
-	if (t.type != TCCTL_T_IPIP && t.type != TCCTL_T_FOU && t.type != TCCTL_T_GUE && (t.type != TCCTL_T_GRE || t.has_id)) {
+	if (t.type != TCCTL_T_IPIP && t.type != TCCTL_T_FOU && t.type != TCCTL_T_GUE &&
+	    (t.type != TCCTL_T_GRE || t.has_id)) {
 		key.id = t.id;
 		key.has_id = t.type == TCCTL_T_GRE;
 	}
@@ -109,7 +116,9 @@ static void packet_random(struct packet *k)
 		packet_udp(k, (uint16_t)rng_next(&rng), (uint16_t)(20000 + rng_below(&rng, 1000)));
 	else
 		packet_tcp(k, (uint16_t)rng_next(&rng), (uint16_t)rng_next(&rng), 0x10);
-	packet_payload(k, 18 + rng_below(&rng, 1200)); /* frames of at least 60 bytes: shorter ones may come out padded */
+	packet_payload(
+		k, 18 + rng_below(&rng,
+				  1200)); /* frames of at least 60 bytes: shorter ones may come out padded */
 	packet_finish(k);
 }
 
@@ -136,10 +145,10 @@ static void check(unsigned int type, bool v6, uint32_t flags, const struct spec_
 		packet_random(&k);
 		if (!test_eq(there_and_back(&k, 1), 0))
 			return;
-		if (run.verdict != PIPE_PROBED || (run.skb.cb[4] >> 16 & TCCTL_TUNNEL_ID) != IN_ID || run.out_len != k.len ||
-		    memcmp(out + from, k.data + from, k.len - from)) {
-			test_fail("packet %d: verdict %d, tunnel %x, %zu bytes of %zu", i, run.verdict, run.skb.cb[4] >> 16,
-				  run.out_len, k.len);
+		if (run.verdict != PIPE_PROBED || (run.skb.cb[4] >> 16 & TCCTL_TUNNEL_ID) != IN_ID ||
+		    run.out_len != k.len || memcmp(out + from, k.data + from, k.len - from)) {
+			test_fail("packet %d: verdict %d, tunnel %x, %zu bytes of %zu", i, run.verdict,
+				  run.skb.cb[4] >> 16, run.out_len, k.len);
 			printf("#");
 			for (size_t b = 0; b < run.out_len && b < 128; b++)
 				printf("%s%02x", b % 4 ? "" : " ", out[b]);

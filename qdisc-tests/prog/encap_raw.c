@@ -53,7 +53,8 @@ static bool tun_open(void)
 static bool far_open(void)
 {
 	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
-	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there = open("/run/netns/far", O_RDONLY | O_CLOEXEC);
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC),
+	    there = open("/run/netns/far", O_RDONLY | O_CLOEXEC);
 
 	if (here < 0 || there < 0 || setns(there, CLONE_NEWNET))
 		return false;
@@ -122,8 +123,8 @@ static void goes_through(uint8_t type, const char *name, bool v6, bool inner6, u
 	struct spec_tunnel t = encapstage_tunnel(type, v6);
 	size_t len;
 
-	snprintf(titles[n], sizeof(titles[n]), "IPv%d in %s%s over IPv%d", inner6 ? 6 : 4, name, flags ? " with checksum" : "",
-		 v6 ? 6 : 4);
+	snprintf(titles[n], sizeof(titles[n]), "IPv%d in %s%s over IPv%d", inner6 ? 6 : 4, name,
+		 flags ? " with checksum" : "", v6 ? 6 : 4);
 	test_case(titles[n++]);
 	t.flags |= flags;
 	if (!test_ok(setup(&t)))
@@ -137,7 +138,8 @@ static void goes_through(uint8_t type, const char *name, bool v6, bool inner6, u
 		test_fail("nothing came");
 		for (uint32_t i = 0; i < TCCTL_TUN_MAX; i++)
 			if (tunnels_counter(&tables, ID, i).packets)
-				printf("# counter %u: %llu\n", i, (unsigned long long)tunnels_counter(&tables, ID, i).packets);
+				printf("# counter %u: %llu\n", i,
+				       (unsigned long long)tunnels_counter(&tables, ID, i).packets);
 		return;
 	}
 	if (!v6)
@@ -201,11 +203,13 @@ int main(void)
 		test_skip("tun devices (%s)", strerror(errno));
 		return test_done();
 	}
-	test_ok(sh("ip netns add far && ip link add a0 type veth peer name b0 netns far && ip link set a0 up && ip link set tun0 up && "
-		   "ip -n far link set b0 up"));
+	test_ok(sh(
+		"ip netns add far && ip link add a0 type veth peer name b0 netns far && ip link set a0 up && ip link set tun0 up && "
+		"ip -n far link set b0 up"));
 	test_ok(sh("ip addr add 203.0.113.1/24 dev a0 && ip addr add 2001:db8:ff::1/64 dev a0 nodad && "
 		   "ip -n far addr add 203.0.113.9/24 dev b0 && ip -n far addr add 2001:db8:ff::9/64 dev b0 nodad"));
-	test_ok(sh("ip addr add 10.8.0.1/24 dev tun0 && sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"));
+	test_ok(sh(
+		"ip addr add 10.8.0.1/24 dev tun0 && sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"));
 	if (!test_ok(far_open()))
 		return test_done();
 	test_case("pipeline loads");

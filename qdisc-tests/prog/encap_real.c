@@ -158,7 +158,7 @@ static uint64_t tcp_bulk(uint16_t port, uint64_t bytes)
 	struct received r = {};
 	struct timespec t0, t1;
 	uint32_t seed = 1;
-	int fd, from;
+	int fd, from = -1;
 	pid_t pid = receiver(SOCK_STREAM, port, &from);
 
 	fd = socket_at(SOCK_STREAM, "10.9.0.2", port, false);
@@ -176,7 +176,8 @@ static uint64_t tcp_bulk(uint16_t port, uint64_t bytes)
 		for (size_t at = 0; at < chunk; at += (size_t)n) {
 			n = send(fd, buf + at, chunk - at, 0);
 			if (n <= 0) {
-				test_fail("send after %llu bytes: %s", (unsigned long long)(sent + at), strerror(errno));
+				test_fail("send after %llu bytes: %s", (unsigned long long)(sent + at),
+					  strerror(errno));
 				sent = bytes;
 				break;
 			}
@@ -188,7 +189,8 @@ static uint64_t tcp_bulk(uint16_t port, uint64_t bytes)
 	clock_gettime(CLOCK_MONOTONIC, &t1);
 	test_eq(r.bytes, bytes);
 	test_ok(r.hash == hash);
-	printf("# %llu ms\n", (unsigned long long)((t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000));
+	printf("# %llu ms\n",
+	       (unsigned long long)((t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000));
 	return r.mss;
 }
 
@@ -199,7 +201,7 @@ static void udp_segments(uint16_t port)
 	uint64_t hash = 14695981039346656037ULL;
 	struct received r = {};
 	uint32_t seed = 7;
-	int fd, from, size = 1000;
+	int fd, from = -1, size = 1000;
 	pid_t pid = receiver(SOCK_DGRAM, port, &from);
 
 	fd = socket_at(SOCK_DGRAM, "10.9.0.2", port, false);
@@ -240,7 +242,8 @@ static bool far_end(bool v6, bool external)
 	sh("ip link del vx0");
 	sh("ip -n far link del vx0");
 	if (external)
-		snprintf(cmd, sizeof(cmd), "ip link add vx0 type vxlan external dstport 4789 && ip link set vx0 master br0 up");
+		snprintf(cmd, sizeof(cmd),
+			 "ip link add vx0 type vxlan external dstport 4789 && ip link set vx0 master br0 up");
 	else
 		snprintf(cmd, sizeof(cmd),
 			 "ip link add vx0 type vxlan id 42 local %s remote %s dstport 4789 nolearning %s && "
@@ -248,9 +251,10 @@ static bool far_end(bool v6, bool external)
 			 near, far, c);
 	if (!sh(cmd))
 		return false;
-	snprintf(cmd, sizeof(cmd),
-		 "ip -n far link add vx0 address 02:00:00:00:00:99 type vxlan id 42 local %s remote %s dstport 4789 %s && ip -n far link set vx0 mtu 1430 up",
-		 far, near, c);
+	snprintf(
+		cmd, sizeof(cmd),
+		"ip -n far link add vx0 address 02:00:00:00:00:99 type vxlan id 42 local %s remote %s dstport 4789 %s && ip -n far link set vx0 mtu 1430 up",
+		far, near, c);
 	return sh(cmd) && sh("ip -n far addr add 10.9.0.2/24 dev vx0");
 }
 
@@ -293,7 +297,7 @@ static bool tunnel(bool v6, uint32_t flags, uint16_t mtu, enum kind kind)
 		.flags = TCCTL_TF_INNER_ETH | TCCTL_TF_DSCP_INHERIT | flags,
 	};
 	struct tcctl_tunnel_settings s = { .encap = ID };
-	struct tunnel_resolved r = { .mtu = mtu };
+	struct tunnel_resolved r = { .mtu = mtu, .way = if_nametoindex("a0") };
 	struct spec_prefix flood[2] = {};
 	struct tcctl_tunnel row;
 
@@ -331,16 +335,22 @@ static long far_snmp(const char *name)
 static void report(void)
 {
 	static const char *const names[TCCTL_TUN_MAX] = {
-		[TCCTL_TUN_TX] = "tx", [TCCTL_TUN_TX_MTU] = "mtu", [TCCTL_TUN_TX_ROUTE] = "route",
-		[TCCTL_TUN_TX_FAILED] = "failed", [TCCTL_TUN_TX_PAYLOAD] = "payload", [TCCTL_TUN_TX_LOOP] = "loop", [TCCTL_TUN_TX_FLOODED] = "flooded",
+		[TCCTL_TUN_TX] = "tx",
+		[TCCTL_TUN_TX_MTU] = "mtu",
+		[TCCTL_TUN_TX_ROUTE] = "route",
+		[TCCTL_TUN_TX_FAILED] = "failed",
+		[TCCTL_TUN_TX_PAYLOAD] = "payload",
+		[TCCTL_TUN_TX_LOOP] = "loop",
+		[TCCTL_TUN_TX_FLOODED] = "flooded",
 	};
 
 	for (uint32_t i = 0; i < TCCTL_TUN_MAX; i++) {
 		struct tcctl_counter c = tunnels_counter(&tables, ID, i);
 
 		if (names[i] && c.packets)
-			printf("# %s: %llu packets, %llu segments, %llu bytes\n", names[i], (unsigned long long)c.packets,
-			       (unsigned long long)c.segments, (unsigned long long)c.bytes);
+			printf("# %s: %llu packets, %llu segments, %llu bytes\n", names[i],
+			       (unsigned long long)c.packets, (unsigned long long)c.segments,
+			       (unsigned long long)c.bytes);
 	}
 }
 
@@ -376,13 +386,21 @@ static void flooded(void)
 	    !test_ok(tunnel(false, 0, 1500, FLOODING)))
 		return;
 	pipe_counters_zero(&p);
-	/* next hops that have to be found first, one with each frame; then every request arrives twice (ping does not wait for the last answer's double) */
+	/* Next hops that have to be found first, one with each frame; then every request arrives twice. Ping does not
+	 * wait for the last answer's double. */
 	sh("ip neigh flush dev a0; ip neigh flush dev t0");
 	sh("ping -c 4 -i 0.3 -W 3 10.9.0.2");
 	test_ok(sh("ping -c 3 -i 0.2 -W 3 10.9.0.2 | grep -q '3 received, +[23] duplicates, 0% packet loss'"));
 	test_ok(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FLOODED).packets >= 3);
 	test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FAILED).packets, 0);
 	report();
+	test_case("where nothing is forwarded they go to one remote, and the others are counted");
+	test_ok(sh("sysctl -qw net.ipv4.ip_forward=0"));
+	pipe_counters_zero(&p);
+	test_ok(sh("ping -c 3 -i 0.2 -W 3 10.9.0.2 | grep -q '3 received, 0% packet loss'"));
+	test_ok(tunnels_counter(&tables, ID, TCCTL_TUN_TX_ROUTE).packets >= 3);
+	test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FLOODED).packets, 0);
+	sh("sysctl -qw net.ipv4.ip_forward=1");
 	tcp_bulk(5011, 1U << 20); /* with segments in one piece, too */
 	sh("ip -n far addr del 192.0.2.3/24 dev b0");
 }

@@ -71,7 +71,9 @@ static uint32_t sent_by(int prog)
 	run.out_cap = sizeof(out);
 	if (!test_eq(pipe_test(prog, &run), 0))
 		return ~0U;
-	return run.verdict == PIPE_PROBED && run.skb.cb[4] >> 16 & TCCTL_TUNNEL_OUT ? run.skb.cb[4] >> 16 & TCCTL_TUNNEL_ID : 0;
+	return run.verdict == PIPE_PROBED && run.skb.cb[4] >> 16 & TCCTL_TUNNEL_OUT ?
+		       run.skb.cb[4] >> 16 & TCCTL_TUNNEL_ID :
+		       0;
 }
 
 static uint32_t sent(void)
@@ -94,7 +96,9 @@ static uint32_t sent_from(uint32_t hook, uint32_t class, uint32_t tunnel)
 	run.skb.cb[4] = tunnel << 16 | class;
 	if (!test_eq(pipe_test(pipe_prog(&p, "encap"), &run), 0))
 		return ~0U;
-	return run.verdict == PIPE_PROBED && run.skb.cb[4] >> 16 & TCCTL_TUNNEL_OUT ? run.skb.cb[4] >> 16 & TCCTL_TUNNEL_ID : 0;
+	return run.verdict == PIPE_PROBED && run.skb.cb[4] >> 16 & TCCTL_TUNNEL_OUT ?
+		       run.skb.cb[4] >> 16 & TCCTL_TUNNEL_ID :
+		       0;
 }
 
 static uint64_t counted(uint32_t id, uint32_t which)
@@ -106,7 +110,8 @@ static uint64_t counted(uint32_t id, uint32_t which)
 
 static void by_default_and_route(void)
 {
-	const uint8_t net10[16] = { 10 }, net10_1[16] = { 10, 1 }, net10_1_2[16] = { 10, 1, 2 }, v6[16] = { 0x20, 1, 0xd, 0xb8, 9 };
+	const uint8_t net10[16] = { 10 }, net10_1[16] = { 10, 1 }, net10_1_2[16] = { 10, 1, 2 },
+		      v6[16] = { 0x20, 1, 0xd, 0xb8, 9 };
 	struct spec_tunnel t = encapstage_tunnel(TCCTL_T_IPIP, false);
 
 	test_case("no tunnel: packets go on");
@@ -384,7 +389,8 @@ static void big(bool v6)
 	/* as if CHECKSUM_PARTIAL: the sum of the pseudo header is in its place */
 	{
 		uint8_t *l4 = k.data + 14 + ip_len, *quoted = ip + ip_len + 8 + ip_len;
-		uint16_t pseudo = packet_sum(k.data + 14 + (v6 ? 8 : 12), v6 ? 32 : 8, (uint32_t)(17 + k.len - 14 - ip_len));
+		uint16_t pseudo = packet_sum(k.data + 14 + (v6 ? 8 : 12), v6 ? 32 : 8,
+					     (uint32_t)(17 + k.len - 14 - ip_len));
 		uint32_t sum = v6 ? 0 : 0;
 
 		packet_put16(l4 + 6, pseudo);
@@ -479,7 +485,9 @@ static uint32_t field_after(int offset)
 
 static void tags(void)
 {
-	struct spec_tunnel t = { .type = TCCTL_T_VLAN, .n_tags = 1, .tags = { { .id = 100, .proto = 0x8100, .pcp = 3 } } };
+	struct spec_tunnel t = { .type = TCCTL_T_VLAN,
+				 .n_tags = 1,
+				 .tags = { { .id = 100, .proto = 0x8100, .pcp = 3 } } };
 	int tagger;
 
 	test_case("one tag, into skb metadata");
@@ -494,8 +502,10 @@ static void tags(void)
 	test_eq(field_after(offsetof(struct __sk_buff, vlan_present)), 1);
 
 	test_case("two tags, the inner one into the frame");
-	t = (struct spec_tunnel){ .type = TCCTL_T_VLAN, .n_tags = 2,
-				  .tags = { { .id = 100, .proto = 0x88a8, .pcp = 3 }, { .id = 200, .proto = 0x8100, .pcp = -1 } } };
+	t = (struct spec_tunnel){ .type = TCCTL_T_VLAN,
+				  .n_tags = 2,
+				  .tags = { { .id = 100, .proto = 0x88a8, .pcp = 3 },
+					    { .id = 200, .proto = 0x8100, .pcp = -1 } } };
 	test_ok(setup(1, &t));
 	k.data[15] = 46 << 2;
 	test_eq(sent(), 1);

@@ -32,11 +32,11 @@
 
 #define TCCTL_FLOOD_NOBODY 0xffffU /* flood_own */
 
-#define TCCTL_FRAME_IP 16	/* offset in `frame` of the outer IP header; the EtherType is in front of it */
-#define TCCTL_FRAME_MAX 320	/* 16 + at most 128 of template and 24 of inner Ethernet header and tags, and masks' slack */
+#define TCCTL_FRAME_IP 16	/* offset in `frame` of the outer IP header */
+#define TCCTL_FRAME_MAX (TCCTL_FRAME_IP + TCCTL_TEMPLATE_MAX)
 
 struct tcctl_encap {
-	__u8 frame[TCCTL_FRAME_MAX];
+	__u8 frame[TCCTL_FRAME_MAX]; /* the outer header */
 	__u8 l2[32];	  /* the inner Ethernet header with its tags, up to the L3 header */
 	__u8 remote[16];
 	__u32 remote_id;

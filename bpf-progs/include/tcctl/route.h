@@ -66,10 +66,11 @@ static __always_inline long tcctl_next_hop(struct __sk_buff *skb, struct tcctl_e
 }
 
 /*
- * Have the kernel resolve the next hop, through a device; the context ends here. It refuses frames to a group, and the frame may
- * still have the address of an inner one.
+ * Have the kernel resolve the next hop, through a device; the context ends here. It refuses frames to a group, and
+ * the frame may still have the address of an inner one.
  */
-static __always_inline int tcctl_send_unresolved(struct __sk_buff *skb, __u32 ifindex, struct bpf_redir_neigh *params, int size)
+static __always_inline int tcctl_send_unresolved(struct __sk_buff *skb, __u32 ifindex,
+						 struct bpf_redir_neigh *params, int size)
 {
 	if (!(cfg.flags & TCCTL_CFG_RAW)) {
 		__u16 *mac = (__u16 *)tcctl_data_at(skb, 0);
@@ -99,6 +100,8 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 	ret = tcctl_next_hop(skb, s, row);
 	ifindex = s->fib.ifindex;
 	if (ret == BPF_FIB_LKUP_RET_FWD_DISABLED) {
+		if (cfg.flags & TCCTL_CFG_RAW && bpf_skb_change_head(skb, 14, 0)) /* see below */
+			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
 		/* Not a router. The kernel looks the route up itself, through the device that led there. */
 		return tcctl_send_unresolved(skb, row->way ? row->way : skb->ifindex, NULL, 0);
 	}
