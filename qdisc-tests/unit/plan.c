@@ -372,6 +372,100 @@ static void test_remove(void)
 	test_eq(plan->n_steps, 0);
 }
 
+static void tunnel(struct model_pipeline *p, const char *name, uint64_t digest)
+{
+	if (!p->tunnels)
+		p->tunnels = calloc(4, sizeof(*p->tunnels));
+	p->tunnels[p->n_tunnels++] = (struct model_tunnel){ .name = strdup(name), .digest = digest };
+}
+
+static const char *step_text(enum tcctl_step_kind kind)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].kind == kind)
+			return plan->steps[i].text;
+	return "";
+}
+
+static void test_tunnels(void)
+{
+	begin("tunnels that change are named, and nothing is loaded");
+	attached();
+	wanted(10, 21);
+	tunnel(&have.pipelines[0], "changes", 1);
+	tunnel(&have.pipelines[0], "goes", 2);
+	tunnel(&have.pipelines[0], "stays", 3);
+	tunnel(&want.pipelines[0], "changes", 4);
+	tunnel(&want.pipelines[0], "comes", 5);
+	tunnel(&want.pipelines[0], "stays", 3);
+	test_eq(make(), 0);
+	test_ok(plan->pipelines[0].data && !plan->pipelines[0].swap && !plan->pipelines[0].rules);
+	test_streq(step_text(TCCTL_STEP_PIPELINE_TUNNELS),
+		   "switch pipeline p1 to new tunnels: changes changed, comes added, goes removed");
+	test_ok(!has_step(TCCTL_STEP_PIPELINE_RULES, NULL) && !has_step(TCCTL_STEP_PIPELINE_SWAP, NULL));
+
+	begin("rules and tunnels, by one write");
+	attached();
+	wanted(10, 21);
+	want.pipelines[0].rules_digest = 7;
+	tunnel(&want.pipelines[0], "comes", 5);
+	test_eq(make(), 0);
+	test_ok(plan->pipelines[0].rules);
+	test_ok(has_step(TCCTL_STEP_PIPELINE_RULES, NULL) && has_step(TCCTL_STEP_PIPELINE_TUNNELS, NULL));
+
+	begin("a route more, the same tunnels");
+	attached();
+	wanted(10, 21);
+	tunnel(&have.pipelines[0], "stays", 3);
+	tunnel(&want.pipelines[0], "stays", 3);
+	test_eq(make(), 0);
+	test_ok(has_step(TCCTL_STEP_PIPELINE_TUNNELS, NULL) && !has_step(TCCTL_STEP_PIPELINE_RULES, NULL));
+}
+
+static struct model_device *device(struct model *model, const char *name, uint32_t ifindex, uint32_t mtu)
+{
+	struct model_device *d;
+
+	if (!model->devices)
+		model->devices = calloc(4, sizeof(*model->devices));
+	d = &model->devices[model->n_devices++];
+	*d = (struct model_device){ .ifindex = ifindex, .mtu = mtu, .gso = true };
+	strcpy(d->name, name);
+	return d;
+}
+
+static void test_devices(void)
+{
+	begin("a device that is not there is made");
+	device(&want, "vx0", 9, 1450)->make = true;
+	test_eq(make(), 0);
+	test_ok(has_step(TCCTL_STEP_DEVICE_ADD, "vx0"));
+	test_eq(plan->devices[0].op, PLAN_ADD);
+
+	begin("ours stays, with another MTU, or goes");
+	device(&want, "vx0", 9, 1450);
+	device(&want, "vx1", 10, 1400);
+	device(&have, "vx0", 9, 1450);
+	device(&have, "vx1", 10, 1450);
+	device(&have, "vx2", 11, 1450);
+	test_eq(make(), 0);
+	test_eq(plan->n_steps, 2);
+	test_ok(has_step(TCCTL_STEP_DEVICE_CHANGE, "vx1"));
+	test_ok(has_step(TCCTL_STEP_DEVICE_REMOVE, "vx2"));
+
+	begin("somebody else's is never in a plan, but is warned of");
+	device(&want, "vx0", 9, 1450)->gso = false;
+	test_eq(make(), 0);
+	test_eq(plan->n_devices, 0);
+	test_eq(plan->n_steps, 0);
+	test_eq(diags->n, 1);
+
+	begin("one of ours that is gone is not removed again");
+	device(&have, "vx0", 9, 1450)->gone = true;
+	test_eq(make(), 0);
+	test_eq(plan->n_steps, 0);
+}
+
 static void test_many(void)
 {
 	begin("more hooks than one pipeline can tell apart are refused");
@@ -395,6 +489,8 @@ int main(void)
 	test_hooks();
 	test_drift();
 	test_remove();
+	test_tunnels();
+	test_devices();
 	test_many();
 	tcctl_plan_free(plan);
 	model_done(&want);
