@@ -41,6 +41,6 @@ for obj in "$BPF"/*.bpf.o; do
 	in_ns server tc filter del dev s0 ingress prio 10
 	in_ns server tc filter del dev s0 egress prio 10
 done
-check_match "there were objects" $n '^[12][0-9]$'
+check_match "there were objects" $n '^[34][0-9]$'
 
 check "the walk-through of examples/stock-tc.sh" "$TOP/examples/stock-tc.sh" "$BPF"
