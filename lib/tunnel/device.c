@@ -213,6 +213,20 @@ static void check_mtu(struct resolving *r, const struct spec_tunnel *t, const st
 	r->err = r->err ? r->err : -EMSGSIZE;
 }
 
+/* Where no remote is known before it has been learned: what arrives where also leaves there. */
+static void look_at_arrivals(struct resolving *r, size_t i, struct path *path)
+{
+	for (size_t k = 0; k < r->spec->n_interfaces; k++) {
+		const struct spec_interface *iface = &r->spec->interfaces[k];
+		const struct spec_hook *hook = &iface->hook[SPEC_INGRESS];
+		const struct nl_link *link = nl_links_find(r->links, iface->key);
+
+		for (size_t d = 0; link && hook->enabled && d < hook->n_decaps; d++)
+			if (hook->decaps[d] == (int)i && (!path->mtu || link->mtu < path->mtu))
+				*path = (struct path){ link_mtu(r, link->ifindex, &path->device), link->name, link->ifindex };
+	}
+}
+
 static void resolve_mtu(struct resolving *r, size_t i)
 {
 	const struct spec_tunnel *t = &r->spec->tunnels[i];
@@ -237,6 +251,8 @@ static void resolve_mtu(struct resolving *r, size_t i)
 			if (!same)
 				look_up(r, t, res->underlay, &t->stations[k].remote, &path);
 		}
+		if (!path.ifindex && !res->underlay)
+			look_at_arrivals(r, i, &path);
 	} else {
 		look_up(r, t, res->underlay, &t->remotes[0], &path);
 	}
