@@ -12,10 +12,14 @@
 #
 #   kernel   tI of the kernel there, too: shows that the topology and the traffic are right
 #   device   tcctl, with `device: dI`: it has the addresses and the MTU, and the stack routes into it
+#   pair     the same, encapsulating at the other end of dI: the veth between has cut all segments by then, for what
+#            each packet must have of its own (checksums over IPv6, sequence numbers)
 #   direct   tcctl, deviceless: routes of `encap:` on the way out of u0
+#   port     tcctl, on a link of its own, wI, of which everything is in the tunnel (VLANs)
 #
 #   tunnel_topo
-#   tunnel_add gre-key-4 device        a case: kind, options, family of the outer header
+#   tunnel_add gre-key-4 device        a case: kind, options, family of the outer header; near's end
+#   tunnel_add gtpu-4 direct direct    the same with far's end, too, by tcctl: for kinds that the kernel lacks
 #   tunnel_start                       makes the devices, applies the configuration
 #   tunnel_check                       traffic for each, then none without the other end
 
@@ -25,12 +29,12 @@ TUNNEL_CASES="vxlan-4 vxlan-6 vxlan-csum-4 vxlan-csum-6 ipip-4 ipip-6 ipip-in4-4
 	gretap-4 gretap-6 gretap-key-4 gretap-key-6 geneve-4 geneve-6 geneve-csum-4 geneve-csum-6 geneve-options-4
 	fou-in4-4 fou-in6-4 fou-in4-6 fou-in6-6 gue-4 gue-6 mpls-gre-4 mpls-gre-6 mpls-udp-4 vlan-4 qinq-4"
 EXCHANGE=$B/tests/tools/exchange
-_n=0 _kinds=() _nears=()
+_n=0 _kinds=() _nears=() _fars=()
 
 # What a case is: INNER (4, 6 or both), MTU of what is inside when u0 has 1500, ETH: frames, addresses, identifiers.
 tunnel_case() { # INDEX
 	local over=0 base
-	I=$1 CASE=${_kinds[$1]} NEAR=${_nears[$1]}
+	I=$1 CASE=${_kinds[$1]} NEAR=${_nears[$1]} FAR=${_fars[$1]}
 	base=${CASE%-[46]}
 	OUTER=${CASE##*-} INNER="4 6" ETH=
 	KIND=$base
@@ -45,10 +49,14 @@ tunnel_case() { # INDEX
 	gretap) over=18 ETH=1 ;;
 	gretap-key) over=22 ETH=1 ;;
 	geneve-options) over=38 ETH=1 ;;
+	geneve-ip) over=16 ;;
+	gtpu) over=16 ;;
+	gtpu-pdu) over=24 ;;
 	vxlan* | geneve*) over=30 ETH=1 ;;
 	fou*) over=8 ;;
 	gue*) over=12 ;;
 	mpls-gre) over=8 ;;
+	mpls-udp-stack) over=16 ;;
 	mpls-udp) over=12 ;;
 	vlan) over=-20 ETH=1 ;;
 	qinq) over=-16 ETH=1 ;; # a device takes one tag on top of its MTU
@@ -57,6 +65,20 @@ tunnel_case() { # INDEX
 	case $base in
 	*-in4) INNER=4 ;;
 	*-in6) INNER=6 ;;
+	esac
+	# A socket of the kernel has its options for all tunnels on its port.
+	case $base in
+	vxlan | vxlan-in*) PORT=4789 ;;
+	vxlan-csum) PORT=14001 ;;
+	vxlan-gbp) PORT=14002 ;;
+	geneve-csum) PORT=14003 ;;
+	geneve*) PORT=6081 ;;
+	fou-in4) PORT=14004 ;;
+	fou-in6) PORT=14005 ;;
+	gue*) PORT=6080 ;;
+	gtpu*) PORT=2152 ;;
+	mpls-udp*) PORT=6635 ;;
+	*) PORT= ;;
 	esac
 	MTU=$((1500 - (OUTER == 4 ? 20 : 40) - over))
 }
@@ -84,13 +106,13 @@ kernel_tunnel() { # NS
 		sum="udp6zerocsumrx udp6zerocsumtx"
 		if [[ $KIND = *-csum ]]; then sum=udpcsum; [[ $OUTER = 6 ]] && sum=''; elif [[ $OUTER = 4 ]]; then sum=''; fi
 		[[ $KIND = *-gbp ]] && sum+=" gbp"
-		link vxlan id $IN $ends dstport $((14000 + I)) $sum ;;
+		link vxlan id $IN $ends dstport $PORT $sum ;;
 	geneve*)
 		sum="udp6zerocsumrx udp6zerocsumtx"
 		if [[ $KIND = *-csum ]]; then sum=udpcsum; [[ $OUTER = 6 ]] && sum=''; elif [[ $OUTER = 4 ]]; then sum=''; fi
 		# It has no local address: the route says which.
 		echo "route add $r dev u0 src $l"
-		link geneve id $IN remote $r ttl 64 dstport $((14000 + I)) $sum ;;
+		link geneve id $IN remote $r ttl 64 dstport $PORT $sum ;;
 	fou-in4 | fou-in6 | gue)
 		case $KIND in
 		gue) fou=gue ;;
@@ -100,8 +122,8 @@ kernel_tunnel() { # NS
 		# The kernel takes no zero checksums over IPv6 on these ports.
 		sum=noencap-csum
 		[[ $OUTER = 6 ]] && sum=encap-csum
-		ip_fou "$ns" $v6 fou add port $((14000 + I)) $fou
-		sum="encap ${fou/ipproto*/fou} encap-sport auto encap-dport $((14000 + I)) $sum"
+		ip_fou "$ns" $v6 fou add port $PORT $fou
+		sum="encap ${fou/ipproto*/fou} encap-sport auto encap-dport $PORT $sum"
 		case $KIND$OUTER in
 		fou-in44) link ipip $ends $sum ;;
 		fou-in64) link sit $ends $sum ;;
@@ -111,11 +133,11 @@ kernel_tunnel() { # NS
 		gue6) link ip6tnl mode any $ends $none $sum ;;
 		esac ;;
 	mpls-udp)
-		ip_fou "$ns" fou add port $((14000 + I)) ipproto 137
-		link ipip mode mplsip $ends encap fou encap-sport auto encap-dport $((14000 + I)) noencap-csum ;;
-	vlan) echo "link add link u0 name $dev type vlan id $IN" ;;
+		ip_fou "$ns" fou add port $PORT ipproto 137
+		link ipip mode mplsip $ends encap fou encap-sport auto encap-dport $PORT noencap-csum ;;
+	vlan) echo "link add link w$I name $dev type vlan id $IN" ;;
 	qinq)
-		echo "link add link u0 name s$I type vlan proto 802.1ad id $IN"
+		echo "link add link w$I name s$I type vlan proto 802.1ad id $IN"
 		echo "link set s$I up"
 		echo "link add link s$I name $dev type vlan id 200" ;;
 	*) die "no kernel device for $KIND" ;;
@@ -126,11 +148,16 @@ kernel_tunnel() { # NS
 		echo $dev >>"$T/$ns.mpls-in"
 	fi
 }
-ip_fou() { must in_ns "$1" ip "${@:2}"; } # `ip -batch` has no fou
+declare -A _fou=()
+ip_fou() { # NS ARGUMENT…: once each; `ip -batch` has no fou
+	[[ ${_fou[$*]-} ]] || must in_ns "$1" ip "${@:2}"
+	_fou[$*]=1
+}
 
 # The same tunnel as an entry of `tunnels:`, without its name.
-our_tunnel() { # [MORE_KEYS]
+our_tunnel() { # NS [MORE_KEYS]
 	local keys="local: \"$A\", remote: \"$B\"" t key="{ in: $IN, out: $OUT }" word=ip
+	[[ $1 = far ]] && keys="local: \"$B\", remote: \"$A\"" key="{ in: $OUT, out: $IN }"
 	[[ $INNER = 4 ]] && word=ipv4
 	[[ $INNER = 6 ]] && word=ipv6
 	case $KIND in
@@ -142,20 +169,25 @@ our_tunnel() { # [MORE_KEYS]
 		[[ $KIND = *-csum || $KIND = *-all ]] && t+=", csum: true"
 		[[ $KIND = *-seq || $KIND = *-all ]] && t+=", seq: true" ;;
 	vxlan* | geneve*)
-		t="type: ${KIND%%-*}, $keys, vni: $IN, port: $((14000 + I))"
+		t="type: ${KIND%%-*}, $keys, vni: $IN, port: $PORT"
 		[[ $KIND = *-csum ]] && t+=", csum: true"
 		[[ $KIND = *-gbp ]] && t+=", gbp: true"
+		[[ $KIND = *-ip ]] && t+=", inner: ip"
 		[[ $KIND = *-options ]] && t+=', options: [ { class: 0x0102, type: 1, data: "00112233" } ]' ;;
 	fou* | gue)
-		t="type: ${KIND%%-*}, $keys, port: $((14000 + I)), inner: $word"
+		t="type: ${KIND%%-*}, $keys, port: $PORT, inner: $word"
 		[[ $OUTER = 6 ]] && t+=", csum: true" ;;
 	mpls-gre) t="type: mpls-gre, $keys, labels: $key" ;;
-	mpls-udp) t="type: mpls-udp, $keys, port: $((14000 + I)), labels: $key" ;;
-	vlan) t="type: vlan, tags: $IN, underlay: u0" ;;
-	qinq) t="type: vlan, tags: [ { id: $IN, proto: 802.1ad }, 200 ], underlay: u0" ;;
+	gtpu*)
+		t="type: gtpu, $keys, teid: $key"
+		[[ $KIND = *-pdu ]] && t+=", pdu: uplink, qfi: 9, qfi-map: { EF: 1, AF41: 2 }" ;;
+	mpls-udp-stack) t="type: mpls-udp, $keys, port: $PORT, labels: ${key/%$OUT \}/[$OUT, 1000] \}}" ;;
+	mpls-udp) t="type: mpls-udp, $keys, port: $PORT, labels: $key" ;;
+	vlan) t="type: vlan, tags: $IN" ;;
+	qinq) t="type: vlan, tags: [ { id: $IN, proto: 802.1ad }, 200 ]" ;;
 	*) die "no tunnel of ours for $KIND" ;;
 	esac
-	echo "{ $t${1:+, $1} }"
+	echo "{ $t${2:+, $2} }"
 }
 
 tunnel_topo() {
@@ -166,11 +198,24 @@ tunnel_topo() {
 	in_ns near bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 }
 
-tunnel_add() { _n=$((_n + 1)) _kinds[_n]=$1 _nears[_n]=$2; } # CASE kernel|device|direct
+tunnel_add() { # CASE kernel|device|direct|port [kernel|device|direct|none]
+	_n=$((_n + 1)) _kinds[_n]=$1 _nears[_n]=$2 _fars[_n]=${3-kernel}
+}
+
+# What tcctl can be the near end of a case as.
+tunnel_nears() { # CASE
+	case $1 in
+	vlan* | qinq*) echo port ;;
+	gtpu* | gre-csum* | gre-seq* | gre-all* | *-csum-6 | fou*-6 | gue-6) echo pair ;;
+	geneve-ip*) echo device direct ;;
+	vxlan* | geneve* | gretap*) echo device ;;
+	*) echo device direct ;;
+	esac
+}
 
 # Address of tI or dI, and the route to what is behind the other end.
 _addr_lines() { # DEV HOST
-	local via='' via6='' e='' e6=''
+	local via='' via6='' e=''
 	[[ $ETH ]] && via="via 10.8.$I.$((3 - $2))" via6="via fd00:8:0:$I::$((3 - $2))"
 	[[ $KIND = mpls-* && $1 = t* ]] && e="encap mpls $(($2 == 1 ? OUT : IN))"
 	[[ $INNER = *4* ]] && echo "addr add 10.8.$I.$2/24 dev $1"
@@ -186,13 +231,83 @@ _addr_lines() { # DEV HOST
 	return 0
 }
 
+# One end of case I: lines for `ip -batch`, and for tcctl what goes into its configuration.
+_end() { # NS HOST MODE
+	local dst='' behind
+	case $3 in
+	kernel)
+		kernel_tunnel "$1"
+		_addr_lines t$I "$2"
+		return ;;
+	device | pair)
+		# A device that only lends its name and addresses: nobody listens at its other end.
+		echo "link add d$I type veth peer name e$I"
+		echo "link set e$I up"
+		[[ $ETH ]] || echo "link set d$I arp off"
+		echo "link set d$I up mtu $MTU"
+		_addr_lines d$I "$2"
+		echo "  n$I: $(our_tunnel "$1" "device: d$I")" >>"$T/$1.tunnels"
+		if [[ $3 = pair ]]; then
+			echo "  d$I: { egress: { encap: [ { dst: [0.0.0.0/0, \"::/0\"], tunnel: keep } ] } }" >>"$T/$1.hooks"
+			echo "  e$I: { side: lan, encap: n$I }" >>"$T/$1.hooks"
+			echo d$I >>"$T/$1.uncut"
+		else
+			echo "  d$I: { encap: n$I }" >>"$T/$1.hooks"
+		fi ;;
+	direct)
+		behind=10.8.$I.0/24 dst=fd00:8:0:$I::/64
+		(($2 == 2)) && behind=10.7.$I.1/32 dst=fd00:7::$I:1/128
+		[[ $INNER = *4* ]] && echo "route add $behind via 10.9.$I.$((3 - $2)) dev u0"
+		[[ $INNER = *6* ]] && echo "route add $dst via fd00:9::$I:$((3 - $2)) dev u0"
+		if (($2 == 2)); then
+			[[ $INNER = *4* ]] && echo "addr add 10.8.$I.2/32 dev lo"
+			[[ $INNER = *6* ]] && echo "addr add fd00:8:0:$I::2/128 dev lo nodad"
+		fi
+		case $INNER in
+		4) dst=$behind ;;
+		6) dst="\"$dst\"" ;;
+		*) dst="$behind, \"$dst\"" ;;
+		esac
+		echo "  n$I: $(our_tunnel "$1")" >>"$T/$1.tunnels"
+		echo "{ dst: [$dst], tunnel: n$I }" >>"$T/$1.routes" ;;
+	port)
+		echo "link set w$I mtu $MTU"
+		_addr_lines w$I "$2"
+		echo "  n$I: $(our_tunnel "$1")" >>"$T/$1.tunnels"
+		echo "  w$I: { decap: [n$I], encap: n$I }" >>"$T/$1.hooks"
+		return ;;
+	none) return ;;
+	*) die "no such end: $3" ;;
+	esac
+	echo "n$I" >>"$T/$1.decaps"
+}
+
+_list() { paste -sd, "$1" | sed 's/,/, /g'; } # FILE of lines
+
+# The configuration of near or far: what _end left, as YAML.
+_apply() { # NS
+	[[ -e $T/$1.tunnels ]] || return 0
+	{
+		echo "tcctl: 1"
+		echo "tunnels:"
+		cat "$T/$1.tunnels"
+		echo "interfaces:"
+		if [[ -e $T/$1.decaps ]]; then
+			echo "  u0:"
+			echo "    decap: [$(_list "$T/$1.decaps")]"
+			[[ -e $T/$1.routes ]] && echo "    encap:" && sed 's/^/      - /' "$T/$1.routes"
+		fi
+		[[ -e $T/$1.hooks ]] && cat "$T/$1.hooks"
+	} >"$T/$1.yaml"
+	check "apply in $1" "$TCCTL" --netns "$1" apply "$T/$1.yaml" || exit 1
+}
+
 tunnel_start() {
-	local decap='' routes='' hooks='' ours='' dst ns
-	rm -f "$T"/*.batch "$T"/*.mpls*
-	echo "tcctl: 1" >"$T/tunnel.yaml"
-	echo "tunnels:" >>"$T/tunnel.yaml"
+	local ns line
+	rm -f "$T"/{client,near,far}.*
 	for ((I = 1; I <= _n; I++)); do
 		tunnel_case "$I"
+		[[ $KIND = vlan || $KIND = qinq ]] && veth near w$I far w$I
 		{
 			echo "addr add 10.7.$I.1/16 dev c0"
 			echo "addr add fd00:7::$I:1/64 dev c0 nodad"
@@ -200,42 +315,13 @@ tunnel_start() {
 		{
 			echo "addr add 10.9.$I.1/16 dev u0"
 			echo "addr add fd00:9::$I:1/64 dev u0 nodad"
+			_end near 1 "$NEAR"
 		} >>"$T/near.batch"
 		{
 			echo "addr add 10.9.$I.2/16 dev u0"
 			echo "addr add fd00:9::$I:2/64 dev u0 nodad"
-			kernel_tunnel far
-			_addr_lines t$I 2
+			_end far 2 "$FAR"
 		} >>"$T/far.batch"
-		case $NEAR in
-		kernel)
-			kernel_tunnel near >>"$T/near.batch"
-			_addr_lines t$I 1 >>"$T/near.batch"
-			continue ;;
-		device)
-			# A device that only lends its name and addresses: nobody listens at its other end.
-			{
-				echo "link add d$I type veth peer name e$I"
-				echo "link set e$I up"
-				[[ $ETH ]] || echo "link set d$I arp off"
-				echo "link set d$I up mtu $MTU"
-				_addr_lines d$I 1
-			} >>"$T/near.batch"
-			echo "  n$I: $(our_tunnel "device: d$I")" >>"$T/tunnel.yaml"
-			hooks+="  d$I: { encap: n$I }"$'\n' ;;
-		direct)
-			dst=''
-			[[ $INNER = *4* ]] && dst="10.8.$I.0/24"
-			[[ $INNER = *6* ]] && dst+="${dst:+, }\"fd00:8:0:$I::/64\""
-			{
-				[[ $INNER = *4* ]] && echo "route add 10.8.$I.0/24 via 10.9.$I.2 dev u0"
-				[[ $INNER = *6* ]] && echo "route add fd00:8:0:$I::/64 via fd00:9::$I:2 dev u0"
-			} >>"$T/near.batch"
-			echo "  n$I: $(our_tunnel)" >>"$T/tunnel.yaml"
-			routes+="${routes:+, }{ dst: [$dst], tunnel: n$I }" ;;
-		esac
-		ours=1
-		decap+="${decap:+, }n$I"
 	done
 	{
 		echo "route add default via 10.7.255.254"
@@ -243,48 +329,60 @@ tunnel_start() {
 	} >>"$T/client.batch"
 	for ns in client near far; do
 		must in_ns $ns ip -batch "$T/$ns.batch"
+		if [[ -e $T/$ns.uncut ]]; then
+			while read -r line; do
+				must in_ns $ns ethtool -K "$line" tx off tso off gso off tx-udp-segmentation off >/dev/null
+			done <"$T/$ns.uncut"
+		fi
 		[[ -e $T/$ns.mpls ]] || continue
 		in_ns $ns bash -c 'echo 1000 >/proc/sys/net/mpls/platform_labels; for d; do echo 1 >/proc/sys/net/mpls/conf/$d/input; done' - \
 			$(<"$T/$ns.mpls-in")
 		while read -r line; do must in_ns $ns ip $line; done <"$T/$ns.mpls"
 	done
-	[[ $ours ]] || return 0
-	{
-		echo "interfaces:"
-		echo "  u0: { decap: [$decap]${routes:+, encap: [ $routes ]} }"
-		printf '%s' "$hooks"
-	} >>"$T/tunnel.yaml"
-	check "apply" "$TCCTL" --netns near apply "$T/tunnel.yaml"
+	_apply near
+	_apply far
 }
 
 # Traffic of case I; its cases are counted like our own.
 _exchange() { # OPTIONS…
-	local a=() rc bad
+	local a=() rc bad _ends=$NEAR
+	[[ $FAR = kernel ]] || _ends+="-$FAR"
 	[[ $INNER = *4* ]] && a+=(-4 "10.7.$I.1,10.8.$I.2")
 	[[ $INNER = *6* ]] && a+=(-6 "fd00:7::$I:1,fd00:8:0:$I::2")
-	"$EXCHANGE" -a client -b far "${a[@]}" -t $((5 * ${QT_TIME_FACTOR:-1})) "$@" "$CASE $NEAR" >"$T/exchange"
+	"$EXCHANGE" -a client -b far "${a[@]}" -t $((5 * ${QT_TIME_FACTOR:-1})) "$@" "$CASE $_ends" >"$T/exchange"
 	rc=$?
 	cat "$T/exchange"
 	bad=$(grep -c '^not ok - ' "$T/exchange")
 	_cases=$((_cases + $(grep -c '^ok - ' "$T/exchange") + bad)) _failed=$((_failed + bad))
-	((rc == (bad > 0))) || not_ok "$CASE $NEAR" "exchange ended with status $rc"
+	((rc == (bad > 0))) || not_ok "$CASE $_ends" "exchange ended with status $rc"
 }
 
 tunnel_check() {
-	local a
+	local a _left_out=''
 	for ((I = 1; I <= _n; I++)); do
 		tunnel_case "$I"
 		a=(-m $MTU -l "${TUNNEL_BULK:-$((${QT_TIME_FACTOR:-1} > 3 ? 500000 : 2000000))}")
 		[[ $NEAR = direct ]] || a+=(-f)
+		_link=u0
+		[[ $KIND = vlan || $KIND = qinq ]] && _link=w$I
 		# GRE headers with checksum or sequence number are each packet's own: it is segmented before. So is MPLS by
 		# the kernel's devices.
-		[[ $KIND = gre-csum || $KIND = gre-seq || $KIND = gre-all || $KIND = mpls-* || ${TUNNEL_NO_GSO-} ]] || a+=(-u near:u0,far:u0)
+		# UDP in one piece that comes out of a UDP tunnel still looks to the kernel as if it were in it, and is cut
+		# wrongly; kernels that can be told (flags of bpf_skb_adjust_room()) are newer than those tested.
+		if [[ $PORT ]]; then
+			[[ $FAR = kernel ]] && a+=(-p back) || a+=(-p both)
+			_left_out=1
+		fi
+		[[ $NEAR = pair || $KIND = gre-csum || $KIND = gre-seq || $KIND = gre-all || $KIND = mpls-* || ${TUNNEL_NO_GSO-} ]] || a+=(-u "near:$_link,far:$_link")
 		_exchange "${a[@]}"
 	done
+	[[ $_left_out ]] && skip "UDP in pieces out of UDP tunnels" "a kernel that clears the segmentation state of what is decapsulated"
 	# With one end gone nothing may get through, or what was seen above proves nothing.
-	for ((I = 1; I <= _n; I++)); do echo "link set t$I down"; done | in_ns far ip -batch -
+	[[ -e $T/far.yaml ]] && check "remove in far" "$TCCTL" --netns far remove
 	for ((I = 1; I <= _n; I++)); do
 		tunnel_case "$I"
+		[[ $FAR = kernel ]] || continue
+		echo "link set t$I down"
 		[[ $INNER = *4* ]] && echo "addr add 10.8.$I.2/32 dev lo"
 		[[ $INNER = *6* ]] && echo "addr add fd00:8:0:$I::2/128 dev lo nodad"
 	done | in_ns far ip -batch -
@@ -292,4 +390,8 @@ tunnel_check() {
 		tunnel_case "$I"
 		_exchange -n
 	done
+	if [[ -e $T/near.yaml ]]; then
+		"$TCCTL" --netns near status >"$T/status" 2>&1
+		check "remove in near" "$TCCTL" --netns near remove
+	fi
 }

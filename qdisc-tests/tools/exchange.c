@@ -45,7 +45,7 @@ static const char *name;
 static unsigned int mtu = 1500;
 static size_t bulk = 2000000;
 static double timeout = 5;
-static bool fragments, nothing, no_answer;
+static bool fragments, nothing, no_answer, no_pieces[2];
 static int failed;
 
 static double now(void)
@@ -413,6 +413,7 @@ static void usage(FILE *f)
 	      "  -l BYTES          of each TCP stream (2000000)\n"
 	      "  -t SECONDS        to wait for an answer (5)\n"
 	      "  -f                packets above the MTU that may be fragmented get through\n"
+	      "  -p back|both      leave UDP in pieces out, from B to A or both ways\n"
 	      "  -q                no answer to what is too big\n"
 	      "  -n                nothing may get through\n"
 	      "Prints \"ok - NAME, IPvN inside: WHAT\" or \"not ok - …: WHY\". Exit status: 0 all ok, 1 not, 2 usage.\n",
@@ -448,7 +449,7 @@ int main(int argc, char **argv)
 	const char *w[2] = { NULL };
 	int c, family;
 
-	while ((c = getopt(argc, argv, "a:b:4:6:m:u:l:t:fqnh")) != -1)
+	while ((c = getopt(argc, argv, "a:b:4:6:m:u:l:t:p:fqnh")) != -1)
 		switch (c) {
 		case 'a': ends[0].ns = open_ns(optarg); break;
 		case 'b': ends[1].ns = open_ns(optarg); break;
@@ -469,6 +470,10 @@ int main(int argc, char **argv)
 			break;
 		case 'l': bulk = (size_t)atol(optarg); break;
 		case 't': timeout = atof(optarg); break;
+		case 'p':
+			no_pieces[1] = true;
+			no_pieces[0] = !strcmp(optarg, "both");
+			break;
 		case 'f': fragments = true; break;
 		case 'q': no_answer = true; break;
 		case 'n': nothing = true; break;
@@ -504,7 +509,8 @@ int main(int argc, char **argv)
 		for (int d = 0; d < 2; d++)
 			datagrams(family, d, 100, 1);
 		for (int d = 0; d < 2; d++)
-			datagrams(family, d, 5 * PIECES, PIECES);
+			if (!no_pieces[d])
+				datagrams(family, d, 5 * PIECES, PIECES);
 		for (int d = 0; d < 2; d++)
 			stream(family, d);
 	}

@@ -563,13 +563,18 @@ static __always_inline enum tcctl_stripped tcctl_decap_eth(struct __sk_buff *skb
 	if (!tcctl_decap_prepare(skb, d, tcctl_decap_base(skb)))
 		return TCCTL_STRIP_LEAVE;
 	if (tcctl_unlikely(d->end != tcctl_field(skb, len) || d->end < d->inner + 54) && !tcctl_field(skb, gso_size)) {
-		/* Without the outer frame's padding, and long enough for adjust_room, which thinks of IP headers only. */
-		if (bpf_skb_change_tail(skb, d->end, 0) ||
-		    (d->end < d->inner + 54 && bpf_skb_change_tail(skb, d->inner + 60, 0)))
-			return TCCTL_STRIP_FAILED;
+		/*
+		 * Without the outer frame's padding, and long enough for adjust_room, which thinks of IP headers only. The kernel
+		 * refuses it to what its own devices encapsulated on this host and left the checksum of to hardware; small
+		 * UDP of that kind is long enough for adjust_room under an IPv4 header all the same.
+		 */
+		if (!bpf_skb_change_tail(skb, d->end, 0) && d->end < d->inner + 54)
+			bpf_skb_change_tail(skb, d->inner + 60, 0);
 	}
 	type = bpf_ntohl(d->eth[3]) >> 16;
-	if (type == TCCTL_ETH_IPV4 && tcctl_field(skb, protocol) == bpf_htons(TCCTL_ETH_IPV6))
+	/* Short frames as well (ARP): what is left must be no shorter than the header of that family. */
+	if ((type == TCCTL_ETH_IPV4 || (type != TCCTL_ETH_IPV6 && d->end < d->inner + 54)) &&
+	    tcctl_field(skb, protocol) == bpf_htons(TCCTL_ETH_IPV6))
 		family = TCCTL_DECAP_L3_IPV4;
 	else if (type == TCCTL_ETH_IPV6 && tcctl_field(skb, protocol) == bpf_htons(TCCTL_ETH_IPV4))
 		family = TCCTL_DECAP_L3_IPV6;

@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Tunnels of tcctl at one end, the kernel's own devices at the other: every kind that the kernel has, each with a device
+# and without where that goes, all in one pipeline. On hosts with few kinds of devices that is VXLAN.
+#   client ---- near [tcctl] ======== far [t1 t2 …: the kernel's]
+# also-vm: full
+# modules: vxlan ipip sit ip6_tunnel ip_gre ip6_gre geneve fou fou6 mpls_router mpls_iptunnel mpls_gso 8021q veth sch_ingress cls_bpf
+# timeout: 180
+. "${0%/*}/../lib/lib.sh"
+. "$LIB/tunnel.sh"
+need_file "$TCCTL" "$EXCHANGE"
+cases=$TUNNEL_CASES
+[[ ${QT_IN_VM-} ]] || cases="vxlan-4 vxlan-6 vxlan-csum-4 vxlan-csum-6"
+tunnel_topo
+for c in ${CASES:-$cases}; do
+	for n in $(tunnel_nears "$c"); do tunnel_add "$c" "$n"; done
+done
+tunnel_start
+tunnel_check
