@@ -19,8 +19,8 @@ static void count_cells(const struct tcctl_count *c, struct cells *cells)
 
 static void tunnel_rows(const struct tcctl_status *status)
 {
-	static const char *const titles[] = { "TUNNEL", "TYPE", "LOCAL → REMOTE", "RX PACKETS", "RX BYTES", "TX PACKETS",
-					      "TX BYTES", "" };
+	static const char *const titles[] = { "TUNNEL",	  "TYPE",	"LOCAL → REMOTE", "RX PACKETS",
+					      "RX BYTES", "TX PACKETS", "TX BYTES",	  "" };
 	static const bool right[] = { false, false, false, true, true, true, true, false };
 	struct tcctl_status_tunnel s = { .sz = sizeof(s) };
 	struct table t = { .titles = titles, .right = right, .n_columns = 8 };
@@ -39,9 +39,11 @@ static void tunnel_rows(const struct tcctl_status *status)
 		if (s.device)
 			snprintf(remark, sizeof(remark), "device %s", s.device);
 		if (s.stations)
-			snprintf(remark + strlen(remark), sizeof(remark) - strlen(remark), "%s%zu station%s learned",
-				 remark[0] ? ", " : "", s.stations, s.stations == 1 ? "" : "s");
-		table_row(&t, (const char *const[]){ name, s.type, ends, rx.packets, rx.bytes, tx.packets, tx.bytes, remark });
+			snprintf(remark + strlen(remark), sizeof(remark) - strlen(remark),
+				 "%s%zu station%s learned", remark[0] ? ", " : "", s.stations,
+				 s.stations == 1 ? "" : "s");
+		table_row(&t, (const char *const[]){ name, s.type, ends, rx.packets, rx.bytes, tx.packets,
+						     tx.bytes, remark });
 		table_colour(&t, 0, BOLD);
 	}
 	if (t.n_rows)

@@ -33,19 +33,24 @@ int desired_device_tunnels(const struct spec *spec, const struct nl_links *links
 		if (!link)
 			continue;
 		k = link - links->items;
-		if (interface_of[k] != SPEC_NONE && is_told(&spec->interfaces[interface_of[k]].hook[SPEC_EGRESS]))
+		if (interface_of[k] != SPEC_NONE &&
+		    is_told(&spec->interfaces[interface_of[k]].hook[SPEC_EGRESS]))
 			continue;
 		if (of[k] == SPEC_NONE) {
 			of[k] = i;
 			continue;
 		}
-		diag_errno(diag_device(diag_hint(diag_error(diags, &t->loc,
-							    "tunnels %s and %s have the same device, so that it is not clear "
-							    "where a packet goes that leaves there",
-							    spec->tunnels[of[k]].name, t->name),
-						 "say it: interfaces: %s: { egress: { encap: … } }", t->device),
-				       "%s", t->device),
-			   EINVAL);
+		diag_errno(
+			diag_device(
+				diag_hint(
+					diag_error(
+						diags, &t->loc,
+						"tunnels %s and %s have the same device, so that it is not clear "
+						"where a packet goes that leaves there",
+						spec->tunnels[of[k]].name, t->name),
+					"say it: interfaces: %s: { egress: { encap: … } }", t->device),
+				"%s", t->device),
+			EINVAL);
 		err = -EINVAL;
 	}
 	if (err) {

@@ -71,7 +71,8 @@ static uint64_t digest_tunnel(const struct spec_tunnel *t, const struct tunnel_r
 
 	if (!tunnel_row_build(t, resolved, &row))
 		h = digest_bytes(h, &row, sizeof(row));
-	h = digest_u64(h, (uint64_t)t->port << 32 | (uint64_t)t->mode << 16 | (uint64_t)t->has_id << 8 | t->has_local);
+	h = digest_u64(h, (uint64_t)t->port << 32 | (uint64_t)t->mode << 16 | (uint64_t)t->has_id << 8 |
+				  t->has_local);
 	h = digest_prefixes(h, t->remotes, t->n_remotes);
 	h = digest_prefixes(h, t->flood, t->n_flood);
 	h = digest_u64(h, t->n_stations);
@@ -90,8 +91,8 @@ static const char *tunnel_name(const struct spec *spec, int tunnel)
 	return tunnel == SPEC_NONE ? "" : spec->tunnels[tunnel].name;
 }
 
-uint64_t desired_tunnels_digest(const struct spec *spec, const struct spec_hook *hook, const struct model_tunnel *tunnels,
-				size_t n)
+uint64_t desired_tunnels_digest(const struct spec *spec, const struct spec_hook *hook,
+				const struct model_tunnel *tunnels, size_t n)
 {
 	uint64_t h = digest_u64(DIGEST_INIT, n);
 
@@ -132,7 +133,8 @@ uint64_t desired_classes_digest(uint64_t h, const struct spec *spec, const struc
 }
 
 int desired_tunnels(const struct spec *spec, const struct spec_hook *hook, const bool *out,
-		    const struct tunnel_resolved *resolved, uint32_t flags, struct model_tunnel **ret, size_t *ret_n)
+		    const struct tunnel_resolved *resolved, uint32_t flags, struct model_tunnel **ret,
+		    size_t *ret_n)
 {
 	_cleanup_free_ bool *used = malloc((spec->n_tunnels + 1) * sizeof(*used));
 	struct model_tunnel *tunnels;
@@ -152,7 +154,8 @@ int desired_tunnels(const struct spec *spec, const struct spec_hook *hook, const
 		if (!used[i])
 			continue;
 		r.flags |= flags;
-		tunnels[n] = (struct model_tunnel){ .name = strdup(spec->tunnels[i].name), .tunnel = i,
+		tunnels[n] = (struct model_tunnel){ .name = strdup(spec->tunnels[i].name),
+						    .tunnel = i,
 						    .digest = digest_tunnel(&spec->tunnels[i], &r) };
 		if (!tunnels[n].name) {
 			while (n)

@@ -10,11 +10,11 @@
 #include "nl/internal.h"
 #include "nl/route.h"
 
-#define GSO_SEGS 65535 /* as devices have it from the start */
+#define GSO_SEGS 65535	    /* as devices have it from the start */
 #define PEER_NAME "tcctl%d" /* the kernel puts a number in */
 
-static struct nlmsghdr *link_request(struct nl *nl, uint16_t type, uint16_t flags, uint32_t ifindex, uint32_t up_flags,
-				     uint32_t change)
+static struct nlmsghdr *link_request(struct nl *nl, uint16_t type, uint16_t flags, uint32_t ifindex,
+				     uint32_t up_flags, uint32_t change)
 {
 	struct nlmsghdr *nlh = nl_request(nl, nl->tx, type, NLM_F_ACK | flags);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
@@ -45,8 +45,8 @@ static int make(struct nl *nl, const struct nl_link_want *w, bool veth)
 	struct nlattr *info, *data, *peer;
 	struct nlmsghdr *nlh;
 
-	nlh = link_request(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, w->ifindex, IFF_UP | (w->arp ? 0 : IFF_NOARP),
-			   IFF_UP | IFF_NOARP);
+	nlh = link_request(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, w->ifindex,
+			   IFF_UP | (w->arp ? 0 : IFF_NOARP), IFF_UP | IFF_NOARP);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, w->name);
 	mnl_attr_put_u32(nlh, IFLA_MTU, w->mtu);
 	mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(w->mac), w->mac);
@@ -74,7 +74,8 @@ static int make(struct nl *nl, const struct nl_link_want *w, bool veth)
 static int raise_peer(struct nl *nl, uint32_t ifindex)
 {
 	struct nlmsghdr *nlh = link_request(nl, RTM_NEWLINK, 0, ifindex, 0, 0);
-	struct nlattr *spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC), *inet6 = mnl_attr_nest_start(nlh, AF_INET6);
+	struct nlattr *spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC),
+		      *inet6 = mnl_attr_nest_start(nlh, AF_INET6);
 
 	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(nlh, inet6);

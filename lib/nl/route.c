@@ -56,7 +56,8 @@ static int take_route(void *arg, const struct nlmsghdr *nlh)
 	return 0;
 }
 
-int nl_route_get(struct nl *nl, uint8_t family, const uint8_t *to, uint32_t ifindex, uint32_t mark, struct nl_route *ret)
+int nl_route_get(struct nl *nl, uint8_t family, const uint8_t *to, uint32_t ifindex, uint32_t mark,
+		 struct nl_route *ret)
 {
 	struct nlmsghdr *nlh = nl_request(nl, nl->tx, RTM_GETROUTE, 0);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));

@@ -12,7 +12,8 @@ struct nl_route {
 
 /* The route to an address (family 4 or 6, network byte order), through `ifindex` and with `mark` unless 0.
  * -ENETUNREACH, -EHOSTUNREACH, …: there is none. */
-int nl_route_get(struct nl *nl, uint8_t family, const uint8_t *to, uint32_t ifindex, uint32_t mark, struct nl_route *ret);
+int nl_route_get(struct nl *nl, uint8_t family, const uint8_t *to, uint32_t ifindex, uint32_t mark,
+		 struct nl_route *ret);
 
 /* A device that only passes packets to whoever is attached to it. */
 struct nl_link_want {

@@ -29,10 +29,12 @@ static void add_port(const struct spec_tunnel *t, struct pipeline_tunnels *ret)
 		if (ret->ports[i].port == t->port)
 			return;
 	if (ret->n_ports < ARRAY_SIZE(ret->ports))
-		ret->ports[ret->n_ports++] = (struct pipeline_tunnel_port){ .port = t->port, .type = t->type };
+		ret->ports[ret->n_ports++] =
+			(struct pipeline_tunnel_port){ .port = t->port, .type = t->type };
 }
 
-struct pipeline_tunnels pipeline_tunnels_make(const struct spec *spec, const struct spec_hook *hook, const bool *out)
+struct pipeline_tunnels pipeline_tunnels_make(const struct spec *spec, const struct spec_hook *hook,
+					      const bool *out)
 {
 	struct pipeline_tunnels p = {};
 
@@ -78,4 +80,3 @@ uint64_t pipeline_tunnels_digest(uint64_t h, const struct pipeline_tunnels *p)
 		h = digest_u64(h, (uint64_t)p->ports[i].port << 8 | p->ports[i].type);
 	return h;
 }
-

@@ -13,7 +13,8 @@ bool plan_tunnels_same(const struct model_pipeline *want, const struct model_pip
 	if (want->n_tunnels != have->n_tunnels)
 		return false;
 	for (size_t i = 0; i < want->n_tunnels; i++)
-		if (strcmp(want->tunnels[i].name, have->tunnels[i].name) || want->tunnels[i].digest != have->tunnels[i].digest)
+		if (strcmp(want->tunnels[i].name, have->tunnels[i].name) ||
+		    want->tunnels[i].digest != have->tunnels[i].digest)
 			return false;
 	return true;
 }
@@ -38,7 +39,9 @@ char *plan_tunnels_text(const struct model_pipeline *want, const struct model_pi
 			continue;
 		if (n++ < NAMES_SHOWN)
 			fprintf(f, "%s%s %s", n > 1 ? ", " : "", c > 0 ? b->name : a->name,
-				c < 0 ? "added" : c > 0 ? "removed" : "changed");
+				c < 0 ? "added" :
+				c > 0 ? "removed" :
+					"changed");
 	}
 	if (n > NAMES_SHOWN)
 		fprintf(f, " and %zu more", n - NAMES_SHOWN);

@@ -14,9 +14,12 @@
 const struct status_tunnel_event status_tunnel_events[TCCTL_TUN_MAX] = {
 	[TCCTL_TUN_RX] = { "rx", "decapsulated", false },
 	[TCCTL_TUN_TX] = { "tx", "encapsulated", false },
-	[TCCTL_TUN_RX_BAD] = { "rx-bad", "header cut short, of another version, or with bits that must not be set", true },
+	[TCCTL_TUN_RX_BAD] = { "rx-bad",
+			       "header cut short, of another version, or with bits that must not be set",
+			       true },
 	[TCCTL_TUN_RX_PAYLOAD] = { "rx-payload", "payload of a kind that the tunnel does not carry", true },
-	[TCCTL_TUN_RX_ECN] = { "rx-ecn", "congestion mark on a packet that is not ECN capable (RFC 6040)", true },
+	[TCCTL_TUN_RX_ECN] = { "rx-ecn", "congestion mark on a packet that is not ECN capable (RFC 6040)",
+			       true },
 	[TCCTL_TUN_RX_CE] = { "rx-ce", "congestion mark copied to the inner header", false },
 	[TCCTL_TUN_RX_CSUM] = { "rx-csum", "checksum missing or wrong", true },
 	[TCCTL_TUN_RX_DEPTH] = { "rx-depth", "too many tunnels in each other: left to the stack", false },
@@ -24,7 +27,8 @@ const struct status_tunnel_event status_tunnel_events[TCCTL_TUN_MAX] = {
 	[TCCTL_TUN_TX_ANSWERED] = { "tx-answered", "senders told of the MTU by ICMP", false },
 	[TCCTL_TUN_TX_ROUTE] = { "tx-route", "no route to the remote, or not through the underlay", true },
 	[TCCTL_TUN_TX_UNKNOWN] = { "tx-unknown", "destination unknown, and no flooding", true },
-	[TCCTL_TUN_TX_PAYLOAD] = { "tx-payload", "of a kind that the tunnel does not carry: left alone", false },
+	[TCCTL_TUN_TX_PAYLOAD] = { "tx-payload", "of a kind that the tunnel does not carry: left alone",
+				   false },
 	[TCCTL_TUN_TX_FAILED] = { "tx-failed", "the kernel refused to make room", true },
 	[TCCTL_TUN_TX_LOOP] = { "tx-loop", "was a packet of this tunnel already: left alone", false },
 	[TCCTL_TUN_TX_FLOODED] = { "tx-flooded", "copies made for several remotes", false },
@@ -48,8 +52,8 @@ static int *index_make(const struct state *state)
 	return at;
 }
 
-int status_tunnels_add(const struct state *state, const struct state_pipeline *p, struct counters_reader *reader,
-		       struct status_tunnel *tunnels)
+int status_tunnels_add(const struct state *state, const struct state_pipeline *p,
+		       struct counters_reader *reader, struct status_tunnel *tunnels)
 {
 	_cleanup_free_ int *at = p->n_tunnels ? index_make(state) : NULL;
 
@@ -106,7 +110,8 @@ int status_tunnels_stations(const struct state *state, int owner_fd, struct stat
 		for (uint32_t i = 0; i < n; i++) {
 			const int tunnel = keys[i].tunnel <= TCCTL_TUNNELS_MAX ? at[keys[i].tunnel] : -1;
 
-			if (tunnel >= 0 && (uint32_t)now.tv_sec - values[i].seen <= state->tunnels[tunnel].ageing)
+			if (tunnel >= 0 &&
+			    (uint32_t)now.tv_sec - values[i].seen <= state->tunnels[tunnel].ageing)
 				tunnels[tunnel].stations++;
 		}
 		in = out;

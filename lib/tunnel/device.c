@@ -29,7 +29,8 @@ static bool encapsulates(const struct spec_tunnel *t)
 bool tunnel_takes_device(const struct spec_tunnel *t)
 {
 	/* in metadata mode the device is the kernel's, which takes what we send */
-	return t->device && t->mode == SPEC_TUNNEL_DIRECT && encapsulates(t) && (t->type != TCCTL_T_VLAN || t->underlay);
+	return t->device && t->mode == SPEC_TUNNEL_DIRECT && encapsulates(t) &&
+	       (t->type != TCCTL_T_VLAN || t->underlay);
 }
 
 unsigned int tunnel_mtu_min(const struct spec_tunnel *t)
@@ -73,7 +74,9 @@ static int make_device(struct resolving *r, const struct spec_tunnel *t, struct 
 		return -EIO;
 	d->mac[0] = (uint8_t)((d->mac[0] & 0xfcU) | 0x02U); /* locally administered, one station */
 	link = &items[r->links->n++];
-	*link = (struct nl_link){ .ifindex = d->ifindex, .type = ARPHRD_ETHER, .mac_len = 6, .flags = IFF_UP };
+	*link = (struct nl_link){
+		.ifindex = d->ifindex, .type = ARPHRD_ETHER, .mac_len = 6, .flags = IFF_UP
+	};
 	snprintf(link->name, sizeof(link->name), "%s", t->device);
 	memcpy(link->mac, d->mac, sizeof(d->mac));
 	return 0;
@@ -87,12 +90,16 @@ static int add_device(struct resolving *r, size_t i)
 	int err;
 
 	if (!link && t->mode == SPEC_TUNNEL_METADATA) {
-		diag_device(diag_errno(diag_hint(diag_error(r->diags, &t->loc, "tunnel %s: no device '%s' in this network namespace",
-							    t->name, t->device),
-						 "metadata mode needs the kernel's own device: ip link add %s type %s external",
-						 t->device, tunnel_type_name(t->type)),
-				       ENODEV),
-			    "%s", t->device);
+		diag_device(
+			diag_errno(
+				diag_hint(
+					diag_error(r->diags, &t->loc,
+						   "tunnel %s: no device '%s' in this network namespace",
+						   t->name, t->device),
+					"metadata mode needs the kernel's own device: ip link add %s type %s external",
+					t->device, tunnel_type_name(t->type)),
+				ENODEV),
+			"%s", t->device);
 		return -ENODEV;
 	}
 	if (t->mode == SPEC_TUNNEL_METADATA) {
@@ -143,8 +150,8 @@ static uint32_t link_mtu(const struct resolving *r, uint32_t ifindex, const char
 }
 
 /* Narrow `path` by the way to one remote. */
-static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t underlay, const struct spec_prefix *remote,
-		    struct path *path)
+static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t underlay,
+		    const struct spec_prefix *remote, struct path *path)
 {
 	struct nl_route route = {};
 	const char *device;
@@ -158,10 +165,12 @@ static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t u
 	if (err) {
 		mtu = underlay ? link_mtu(r, underlay, &device) : MTU_GUESS;
 		tunnel_address_text(remote, 1, text, sizeof(text));
-		diag_hint(diag_warning(r->diags, &t->loc, "tunnel %s: no route to %s now (%s); an MTU of %u is assumed", t->name,
-				       text, strerror(-err), mtu),
-			  "`mtu:` says it; packets are dropped and counted until there is a route, and `tcctl apply` looks "
-			  "again");
+		diag_hint(
+			diag_warning(r->diags, &t->loc,
+				     "tunnel %s: no route to %s now (%s); an MTU of %u is assumed", t->name,
+				     text, strerror(-err), mtu),
+			"`mtu:` says it; packets are dropped and counted until there is a route, and `tcctl apply` looks "
+			"again");
 		if (!underlay)
 			device = "the way to the remote";
 	} else {
@@ -185,23 +194,26 @@ static void check_mtu(struct resolving *r, const struct spec_tunnel *t, const st
 	struct diag *g;
 
 	if (t->mtu > left) {
-		g = t->df == SPEC_DF_CLEAR ? diag_warning(r->diags, &t->loc, "tunnel %s: packets of mtu %u with the %u bytes that "
-									     "%s%s adds are cut into fragments by %s, whose MTU "
-									     "is %u",
-							  t->name, t->mtu, overhead, tunnel_type_name(t->type), over(t),
-							  path->device, path->mtu) :
-					     diag_error(r->diags, &t->loc,
-							"tunnel %s: mtu %u does not fit: the MTU of %s is %u and %s%s adds %u",
-							t->name, t->mtu, path->device, path->mtu, tunnel_type_name(t->type),
-							over(t), overhead);
+		g = t->df == SPEC_DF_CLEAR ?
+			    diag_warning(r->diags, &t->loc,
+					 "tunnel %s: packets of mtu %u with the %u bytes that "
+					 "%s%s adds are cut into fragments by %s, whose MTU "
+					 "is %u",
+					 t->name, t->mtu, overhead, tunnel_type_name(t->type), over(t),
+					 path->device, path->mtu) :
+			    diag_error(r->diags, &t->loc,
+				       "tunnel %s: mtu %u does not fit: the MTU of %s is %u and %s%s adds %u",
+				       t->name, t->mtu, path->device, path->mtu, tunnel_type_name(t->type),
+				       over(t), overhead);
 		diag_hint(g, "at most %u fits; without `mtu:` it is used", left);
 		if (t->df == SPEC_DF_CLEAR)
 			return;
 	} else if (!t->mtu && left < least) {
-		g = diag_error(r->diags, &t->loc,
-			       "tunnel %s: the MTU of %s, %u, leaves %u for what is inside, for %s%s adds %u; %s needs %u", t->name,
-			       path->device, path->mtu, left, tunnel_type_name(t->type), over(t), overhead,
-			       least == IPV6_MTU_MIN ? "IPv6" : "IPv4", least);
+		g = diag_error(
+			r->diags, &t->loc,
+			"tunnel %s: the MTU of %s, %u, leaves %u for what is inside, for %s%s adds %u; %s needs %u",
+			t->name, path->device, path->mtu, left, tunnel_type_name(t->type), over(t), overhead,
+			least == IPV6_MTU_MIN ? "IPv6" : "IPv4", least);
 		if (least == IPV6_MTU_MIN && left >= IPV4_MTU_MIN)
 			diag_hint(g, "raise that MTU, or say that no IPv6 is inside: `mtu: %u`", left);
 		else
@@ -223,7 +235,8 @@ static void look_at_arrivals(struct resolving *r, size_t i, struct path *path)
 
 		for (size_t d = 0; link && hook->enabled && d < hook->n_decaps; d++)
 			if (hook->decaps[d] == (int)i && (!path->mtu || link->mtu < path->mtu))
-				*path = (struct path){ link_mtu(r, link->ifindex, &path->device), link->name, link->ifindex };
+				*path = (struct path){ link_mtu(r, link->ifindex, &path->device), link->name,
+						       link->ifindex };
 	}
 }
 
@@ -246,7 +259,8 @@ static void resolve_mtu(struct resolving *r, size_t i)
 		for (size_t k = 0; k < t->n_flood; k++)
 			look_up(r, t, res->underlay, &t->flood[k], &path);
 		for (size_t k = 0; k < t->n_stations; k++) {
-			bool same = k && !memcmp(&t->stations[k].remote, &t->stations[k - 1].remote, sizeof(t->stations[k].remote));
+			bool same = k && !memcmp(&t->stations[k].remote, &t->stations[k - 1].remote,
+						 sizeof(t->stations[k].remote));
 
 			if (!same)
 				look_up(r, t, res->underlay, &t->stations[k].remote, &path);
@@ -295,8 +309,9 @@ static int resolve_underlay(struct resolving *r, size_t i)
 	const struct nl_link *link = nl_links_find(r->links, t->underlay);
 
 	if (!link) {
-		diag_device(diag_errno(diag_error(r->diags, &t->loc, "tunnel %s: no device '%s' in this network namespace "
-								     "(underlay)",
+		diag_device(diag_errno(diag_error(r->diags, &t->loc,
+						  "tunnel %s: no device '%s' in this network namespace "
+						  "(underlay)",
 						  t->name, t->underlay),
 				       ENODEV),
 			    "%s", t->underlay);
@@ -319,8 +334,8 @@ static void resolve_kernel(struct resolving *r)
 		r->w.tunnels[i].no_l2_eth = true;
 }
 
-int tunnel_world_make(const struct spec *spec, struct nl *nl, struct nl_links *links, struct tcctl_diags *diags,
-		      struct tunnel_world *ret)
+int tunnel_world_make(const struct spec *spec, struct nl *nl, struct nl_links *links,
+		      struct tcctl_diags *diags, struct tunnel_world *ret)
 {
 	struct resolving r = { .spec = spec, .nl = nl, .links = links, .diags = diags };
 

@@ -13,9 +13,12 @@
 const struct tunnel_shape tunnel_shapes[] = {
 	[TUNNEL_ROWS] = { "tunnels", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct tcctl_tunnel), BPF_F_INNER_MAP },
 	[TUNNEL_DECAPS] = { "decaps", BPF_MAP_TYPE_HASH, sizeof(struct tcctl_decap_key), 4, 0 },
-	[TUNNEL_SOURCES] = { "sources", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct tcctl_source_key), 4, BPF_F_NO_PREALLOC },
-	[TUNNEL_ROUTES] = { "routes", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct tcctl_route_key), 4, BPF_F_NO_PREALLOC },
-	[TUNNEL_STATIONS] = { "stations", BPF_MAP_TYPE_HASH, sizeof(struct tcctl_station_key), sizeof(struct tcctl_station), 0 },
+	[TUNNEL_SOURCES] = { "sources", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct tcctl_source_key), 4,
+			     BPF_F_NO_PREALLOC },
+	[TUNNEL_ROUTES] = { "routes", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct tcctl_route_key), 4,
+			    BPF_F_NO_PREALLOC },
+	[TUNNEL_STATIONS] = { "stations", BPF_MAP_TYPE_HASH, sizeof(struct tcctl_station_key),
+			      sizeof(struct tcctl_station), 0 },
 	[TUNNEL_REMOTES] = { "remotes", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct tcctl_remote), BPF_F_INNER_MAP },
 };
 _Static_assert(ARRAY_SIZE(tunnel_shapes) == TUNNEL_TABLE_MAX, "a shape for each table");
@@ -87,7 +90,10 @@ static int add_decap(struct making *m, const struct tcctl_decap_key *key, uint32
 		return -ENOMEM;
 	memcpy(k, key, sizeof(*key));
 	memcpy(v, &value, sizeof(value));
-	m->settings.flags |= local && remote ? TCCTL_TS_BOTH : local ? TCCTL_TS_LOCAL : remote ? TCCTL_TS_REMOTE : TCCTL_TS_ANY;
+	m->settings.flags |= local && remote ? TCCTL_TS_BOTH :
+			     local	     ? TCCTL_TS_LOCAL :
+			     remote	     ? TCCTL_TS_REMOTE :
+					       TCCTL_TS_ANY;
 	return 0;
 }
 
@@ -157,7 +163,9 @@ static int add_arrivals(struct making *m, const struct spec_tunnel *t, uint32_t 
 			if (at < 0)
 				err = add_decap(m, &keys[k], id);
 			else
-				err = add_source(m, ((uint32_t *)m->half.tables[TUNNEL_DECAPS].values)[at] & ~TCCTL_DECAP_GROUP,
+				err = add_source(m,
+						 ((uint32_t *)m->half.tables[TUNNEL_DECAPS].values)[at] &
+							 ~TCCTL_DECAP_GROUP,
 						 NULL, id);
 		}
 		for (size_t i = 0; i < t->n_remotes && !err; i++) {
@@ -288,7 +296,8 @@ int tunnel_half_make(const struct tunnel_half_want *want, struct tunnel_half *re
 
 		err = add_arrivals(&m, t, want->ids[want->hook->decaps[i]]);
 		if (want->hook->refuse_unknown)
-			m.settings.unknown_types |= 1U << (t->mode == SPEC_TUNNEL_METADATA ? TCCTL_T_METADATA : t->type);
+			m.settings.unknown_types |=
+				1U << (t->mode == SPEC_TUNNEL_METADATA ? TCCTL_T_METADATA : t->type);
 	}
 	if (!err)
 		err = add_routes(&m);

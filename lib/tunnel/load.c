@@ -29,7 +29,8 @@ int tunnel_entries_load(const struct tunnel_entries *e, enum tunnel_table table)
 			continue;
 		batches = false; /* not for this kind of map on older kernels */
 		for (uint32_t i = 0; i < n; i++)
-			if (bpf_map_update_elem(fd, keys + (size_t)i * s->key_size, values + (size_t)i * s->value_size, BPF_ANY))
+			if (bpf_map_update_elem(fd, keys + (size_t)i * s->key_size,
+						values + (size_t)i * s->value_size, BPF_ANY))
 				return -errno;
 	}
 	return TAKE_FD(fd);

@@ -33,13 +33,15 @@ static int undo_change(void *ctx, size_t k)
 static void failed(struct tx *tx, const struct model_device *d, const char *what, int err)
 {
 	const struct spec_tunnel *t = &tx->s->spec->tunnels[d->tunnel];
-	struct diag *g = diag_error(tx->s->diags, &t->loc, "tunnel %s: cannot %s device %s: %s", t->name, what, d->name,
-				    strerror(-err));
+	struct diag *g = diag_error(tx->s->diags, &t->loc, "tunnel %s: cannot %s device %s: %s", t->name,
+				    what, d->name, strerror(-err));
 
 	if (err == -EBUSY || err == -EEXIST)
 		diag_hint(g, "another device was made in the same moment; try again");
 	else if (err == -EOPNOTSUPP)
-		diag_hint(g, "this kernel has neither dummy nor veth devices; make one yourself and name it in `device:`");
+		diag_hint(
+			g,
+			"this kernel has neither dummy nor veth devices; make one yourself and name it in `device:`");
 	if (nl_extack(tx->s->t->nl)[0])
 		diag_detail(g, nl_extack(tx->s->t->nl));
 	diag_errno(diag_device(g, "%s", d->name), err);
@@ -54,10 +56,14 @@ int tx_devices_commit(struct tx *tx)
 		const struct model_device *d = wanted(tx, &plan->devices[k]);
 
 		if (plan->devices[k].op == PLAN_ADD) {
-			const struct nl_link_want want = { .name = d->name, .ifindex = d->ifindex, .peer = d->peer, .mtu = d->mtu,
-							   .arp = d->arp, .gso = d->gso,
-							   .mac = { d->mac[0], d->mac[1], d->mac[2], d->mac[3], d->mac[4],
-								    d->mac[5] } };
+			const struct nl_link_want want = { .name = d->name,
+							   .ifindex = d->ifindex,
+							   .peer = d->peer,
+							   .mtu = d->mtu,
+							   .arp = d->arp,
+							   .gso = d->gso,
+							   .mac = { d->mac[0], d->mac[1], d->mac[2],
+								    d->mac[3], d->mac[4], d->mac[5] } };
 
 			err = nl_link_make(tx->s->t->nl, &want);
 			if (err)
@@ -89,8 +95,9 @@ int tx_devices_settle(struct tx *tx)
 		e = nl_link_delete(tx->s->t->nl, d->ifindex);
 		if (!e || e == -ENODEV)
 			continue;
-		diag_errno(diag_device(diag_error(tx->s->diags, NULL, "cannot remove device %s: %s", d->name, strerror(-e)), "%s",
-				       d->name),
+		diag_errno(diag_device(diag_error(tx->s->diags, NULL, "cannot remove device %s: %s", d->name,
+						  strerror(-e)),
+				       "%s", d->name),
 			   e);
 		err = err ? err : e;
 	}

@@ -39,8 +39,13 @@ static int describe(const struct spec_tunnel *t, uint32_t id, struct state_tunne
 	else if (t->type != TCCTL_T_VLAN)
 		tunnel_address_text(t->remotes, t->n_remotes, remote, sizeof(remote));
 	*ret = (struct state_tunnel){
-		.name = strdup(t->name), .id = id, .type = strdup(tunnel_type_name(t->type)), .local = strdup(local),
-		.ageing = t->ageing, .remote = strdup(remote), .device = strdup(t->device ? t->device : ""),
+		.name = strdup(t->name),
+		.id = id,
+		.type = strdup(tunnel_type_name(t->type)),
+		.local = strdup(local),
+		.ageing = t->ageing,
+		.remote = strdup(remote),
+		.device = strdup(t->device ? t->device : ""),
 	};
 	return ret->name && ret->type && ret->local && ret->remote && ret->device ? 0 : -ENOMEM;
 }
@@ -78,7 +83,8 @@ static int assign_ids(struct tx *tx)
 		was = state_tunnel_find(old, t->name);
 		id = was ? was->id : free_id(taken, &next);
 		if (!id) {
-			diag_errno(diag_error(tx->s->diags, &t->loc, "more than %d tunnels together with those that they replace",
+			diag_errno(diag_error(tx->s->diags, &t->loc,
+					      "more than %d tunnels together with those that they replace",
 					      TCCTL_TUNNELS_MAX),
 				   E2BIG);
 			return -E2BIG;
@@ -96,8 +102,13 @@ static int assign_ids(struct tx *tx)
 
 		if (was->gone || state_tunnel_find(&now, was->name))
 			continue;
-		*t = (struct state_tunnel){ .name = strdup(was->name), .id = was->id, .gone = 1, .ageing = was->ageing, .type = strdup(was->type),
-					    .local = strdup(was->local), .remote = strdup(was->remote),
+		*t = (struct state_tunnel){ .name = strdup(was->name),
+					    .id = was->id,
+					    .gone = 1,
+					    .ageing = was->ageing,
+					    .type = strdup(was->type),
+					    .local = strdup(was->local),
+					    .remote = strdup(was->remote),
 					    .device = strdup(was->device) };
 		tx->next.n_tunnels++;
 		if (!t->name || !t->type || !t->local || !t->remote || !t->device)
@@ -129,15 +140,17 @@ static int open_learned(struct tx *tx)
 	tx->learned_fd = pin_get(tx->s->owner_fd, LEARNED_PIN);
 	if (tx->learned_fd != -ENOENT)
 		return tx->learned_fd < 0 ? tx->learned_fd : 0;
-	err = tx->learned_fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "learned", sizeof(struct tcctl_station_key),
-					      sizeof(struct tcctl_station), TCCTL_LEARNED_MAX, NULL);
+	err = tx->learned_fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "learned",
+					      sizeof(struct tcctl_station_key), sizeof(struct tcctl_station),
+					      TCCTL_LEARNED_MAX, NULL);
 	if (err >= 0)
 		err = pin_replace(tx->s->owner_fd, LEARNED_PIN, "~learned", tx->learned_fd);
 	if (!err) {
 		undo_push(&tx->undo, undo_learned, 0);
 		return 0;
 	}
-	diag_errno(diag_object(diag_error(tx->s->diags, NULL, "cannot make the table of learned stations: %s", strerror(-err)),
+	diag_errno(diag_object(diag_error(tx->s->diags, NULL, "cannot make the table of learned stations: %s",
+					  strerror(-err)),
 			       "map %s", LEARNED_PIN),
 		   err);
 	return err;
@@ -215,7 +228,8 @@ static int note_tunnels(struct tx *tx, struct tx_pipeline *tp, const struct mode
 		const uint32_t id = tx->tunnel_ids[want->tunnels[i].tunnel];
 		const uint32_t chunk = tunnel_counters(id) / TCCTL_CHUNK - TCCTL_CHUNK_TUNNELS;
 
-		sp->tunnels[sp->n_tunnels++] = (struct state_pipeline_tunnel){ .id = id, .digest = want->tunnels[i].digest };
+		sp->tunnels[sp->n_tunnels++] =
+			(struct state_pipeline_tunnel){ .id = id, .digest = want->tunnels[i].digest };
 		if (chunk >= sp->tunnel_chunks)
 			sp->tunnel_chunks = chunk + 1;
 		for (uint32_t k = 0; k < TCCTL_TUN_MAX && !had[id] && chunk < old_chunks; k++)
@@ -251,12 +265,18 @@ static int put_table(struct tx_pipeline *tp, const struct tunnel_entries *e, enu
 	return err ? err : pipeline_inner_put(&tp->p, name, tp->new_slot, fd);
 }
 
-int tx_tunnels_build(struct tx *tx, struct tx_pipeline *tp, const struct state_pipeline *old, struct state_pipeline *sp)
+int tx_tunnels_build(struct tx *tx, struct tx_pipeline *tp, const struct state_pipeline *old,
+		     struct state_pipeline *sp)
 {
 	const struct model_pipeline *want = &tx->s->want.pipelines[tp->pp->want];
 	const struct tunnel_half_want hw = {
-		.spec = tx->s->spec, .hook = want->hook, .tunnels = want->tunnels, .n_tunnels = want->n_tunnels,
-		.flags = want->tunnel_flags, .ids = tx->tunnel_ids, .resolved = tx->s->world.tunnels,
+		.spec = tx->s->spec,
+		.hook = want->hook,
+		.tunnels = want->tunnels,
+		.n_tunnels = want->n_tunnels,
+		.flags = want->tunnel_flags,
+		.ids = tx->tunnel_ids,
+		.resolved = tx->s->world.tunnels,
 	};
 	const char *table = NULL;
 	struct tunnel_half half;
@@ -274,7 +294,8 @@ int tx_tunnels_build(struct tx *tx, struct tx_pipeline *tp, const struct state_p
 	}
 	tunnel_half_done(&half);
 	if (err)
-		diag_errno(diag_object(diag_error(tx->s->diags, NULL, "cannot load the tables of tunnels: %s", strerror(-err)),
+		diag_errno(diag_object(diag_error(tx->s->diags, NULL, "cannot load the tables of tunnels: %s",
+						  strerror(-err)),
 				       "p%u map %s", tp->pp->id, table),
 			   err);
 	return err;
