@@ -370,63 +370,6 @@ static void make_any(struct gen *g, struct spec_rule *r)
 	}
 }
 
-/* --- order --------------------------------------------------------------------------------------------- */
-
-struct ranked {
-	uint32_t rank, at;
-};
-
-static uint32_t addrs_bits(const struct spec_addrs *a)
-{
-	return a->n_prefixes ? a->prefixes[0].family == 4 ? a->prefixes[0].len : a->prefixes[0].len / 2 : 0;
-}
-
-static uint32_t ranges_bits(const struct spec_ranges *r, unsigned int width)
-{
-	uint32_t size = r->n ? r->items[0].hi - r->items[0].lo : 0;
-
-	return r->n ? width - (size ? 32U - (unsigned int)__builtin_clz(size) : 0) : 0;
-}
-
-/* Bits that a rule of a classic mix fixes: what is inside another rule has no fewer. */
-static uint32_t rule_bits(const struct spec_rule *r)
-{
-	uint32_t bits = ranges_bits(&r->proto, 8);
-
-	for (unsigned int i = 0; i < SPEC_ADDR_MAX; i++)
-		bits += addrs_bits(&r->addr[i]);
-	for (unsigned int i = 0; i < SPEC_PORT_MAX; i++)
-		bits += ranges_bits(&r->port[i], 16);
-	return bits;
-}
-
-static int ranked_cmp(const void *a, const void *b)
-{
-	const struct ranked *x = a, *y = b;
-
-	if (x->rank != y->rank)
-		return x->rank > y->rank ? -1 : 1;
-	return x->at < y->at ? -1 : 1;
-}
-
-/* More specific ones first, roughly: a few bits of chance keep the kinds mixed. */
-static void order_specific(uint64_t *s, struct spec_rule *rules, size_t n)
-{
-	struct ranked *order = need(calloc(n + 1, sizeof(*order)));
-	struct spec_rule *sorted = need(calloc(n + 1, sizeof(*sorted)));
-
-	for (size_t i = 0; i < n; i++)
-		order[i] = (struct ranked){ rule_bits(&rules[i]) + below(s, 4), (uint32_t)i };
-	qsort(order, n, sizeof(*order), ranked_cmp);
-	for (size_t i = 0; i < n; i++) {
-		sorted[i] = rules[order[i].at];
-		sorted[i].loc.line = (unsigned int)i + 1;
-	}
-	memcpy(rules, sorted, n * sizeof(*rules));
-	free(sorted);
-	free(order);
-}
-
 struct spec *rulegen_make(const struct rulegen_options *o)
 {
 	uint64_t state = o->seed * 0x9e3779b97f4a7c15ULL + 88172645463325252ULL;
@@ -485,8 +428,6 @@ struct spec *rulegen_make(const struct rulegen_options *o)
 		else
 			make_classic(&g, r);
 	}
-	if (o->order == RULEGEN_SPECIFIC_FIRST && o->mix != RULEGEN_ANY)
-		order_specific(&state, spec->rulesets[0].rules, o->n_rules - (o->catch_all && o->n_rules));
 	free(g.nets.v[0]);
 	free(g.nets.v[1]);
 	return spec;

@@ -23,17 +23,11 @@
 enum rulegen_mix { RULEGEN_ACL, RULEGEN_FW, RULEGEN_IPC, RULEGEN_ANY, RULEGEN_MIX_MAX };
 extern const char *const rulegen_mix_names[RULEGEN_MIX_MAX];
 
-/*
- * Rules of a mix overlap a lot, and in random order a few wide ones hide most of what comes behind them: of 100,000 rules
- * of the firewall kind, 400 can be reached. Specific ones first, as people write them, leaves nearly all reachable.
- */
-enum rulegen_order { RULEGEN_RANDOM, RULEGEN_SPECIFIC_FIRST };
 enum rulegen_keys { RULEGEN_ABSOLUTE, RULEGEN_RELATIVE, RULEGEN_BOTH };
 
 struct rulegen_options {
 	enum rulegen_mix mix;
 	enum rulegen_keys keys;
-	enum rulegen_order order; /* not of the `any` mix */
 	size_t n_rules;
 	unsigned int v6_percent; /* share of rules about IPv6 addresses */
 	bool catch_all;		 /* end with one */
