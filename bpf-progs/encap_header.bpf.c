@@ -452,14 +452,15 @@ static __always_inline bool put(struct __sk_buff *skb, struct tcctl_encap *s, co
 		return false;
 	n = row->header_len;
 	asm volatile("%0 &= 0xfc" : "+r"(n));
-	if (!n || bpf_skb_store_bytes(skb, L3, s->frame + TCCTL_FRAME_IP, n, BPF_F_RECOMPUTE_CSUM))
+	/* Not "!n": kernels before 6.8 take no lower bound from an inequality. */
+	if (n < 20 || bpf_skb_store_bytes(skb, L3, s->frame + TCCTL_FRAME_IP, n, BPF_F_RECOMPUTE_CSUM))
 		return false;
 	if (l2_len) {
 		if (skb->vlan_present && bpf_skb_vlan_pop(skb))
 			return false;
 		n = l2_len;
 		asm volatile("%0 &= 31" : "+r"(n));
-		if (!n || bpf_skb_store_bytes(skb, L3 + row->header_len, s->l2, n, BPF_F_RECOMPUTE_CSUM))
+		if (n < 14 || bpf_skb_store_bytes(skb, L3 + row->header_len, s->l2, n, BPF_F_RECOMPUTE_CSUM))
 			return false;
 	}
 	if (!(cfg.flags & TCCTL_CFG_RAW)) {

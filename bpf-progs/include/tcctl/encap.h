@@ -177,10 +177,8 @@ static __always_inline __s64 tcctl_sum(struct __sk_buff *skb, struct tcctl_encap
 		return sum;
 	if (n >= TCCTL_SUM_CHUNK)
 		return -1;
-	/* in a register of 64 bits, where the verifier follows it: 1..511 */
-	asm volatile("%0 &= 511" : "+r"(n));
-	if (!n)
-		return -1;
+	/* In a register of 64 bits, where the verifier follows it. Kernels before 6.8 take no lower bound from "not 0". */
+	asm volatile("%0 -= 1\n\t%0 &= 511\n\t%0 += 1" : "+r"(n));
 	for (int i = 0; i < TCCTL_SUM_CHUNK / 8; i++)
 		((__u64 *)s->chunk)[i] = 0;
 	if (bpf_skb_load_bytes(skb, from, s->chunk, n))
