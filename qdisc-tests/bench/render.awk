@@ -21,6 +21,14 @@ function net(n, kind,    id) {
 	id = "e2e." n "." kind
 	return has(id) ? value[id] - (value["e2e." n ".bare"] + value["e2e." n ".bare2"]) / 2 : ""
 }
+# What a way through a tunnel costs on top of the path without one.
+function tunnel_net(way) {
+	return has("tunnels.e2e." way) && has("tunnels.e2e.plain") ? value["tunnels.e2e." way] - (value["tunnels.e2e.plain"] + value["tunnels.e2e.plain2"]) / 2 : ""
+}
+function tunnel_ratio(way,    k) {
+	k = tunnel_net("kernel")
+	return tunnel_net(way) != "" && k > 0 ? num(tunnel_net(way) / k) : "–"
+}
 function section(title) { printf "\n## %s\n\n", title }
 function table(re,    i) {
 	print "| what | median | unit | spread |\n|---|---:|---|---|"
@@ -91,6 +99,8 @@ END {
 	goal("1,000,000 IPv4 prefixes: look-up against an LPM trie", val("prefix.v4.1000000.ratio"), 0.10, "×")
 	goal("1,000,000 IPv4 prefixes, a tenth longer than /24: look-up against an LPM trie", val("prefix.v4long.1000000.ratio"), 0.15, "×")
 	goal("1,000,000 IPv6 prefixes: look-up against an LPM trie", val("prefix.v6.1000000.ratio"), 0.4, "×")
+	goal("VXLAN, small UDP, with a device: what it adds to the plain path, against what the kernel's vxlan device adds", tunnel_net("device") != "" && tunnel_net("kernel") > 0 ? tunnel_net("device") / tunnel_net("kernel") : "", 0.25, "×")
+	goal("VXLAN, small UDP, with a device: the whole path, against that by the kernel's vxlan device", ratio("tunnels.e2e.device", "tunnels.e2e.kernel"), 0.66, "×")
 	goal("First apply on 1,000 devices, attaching the filters: against `tc -batch` (CPU, less start and end of the process)", has("control.1000.first.ours.filter") && has("control.1000.add.tc.cpu") ? value["control.1000.first.ours.filter"] / (value["control.1000.add.tc.cpu"] - value["control.1000.empty.tc.cpu"]) : "", 0.20, "×")
 	goal("New rules on 1,000 devices: time in process against one device", ratio("control.1000.replace.ours.total", "control.1.replace.ours.total"), 1.5, "×")
 	goal("Status of our filters on 1,000 devices (`--ours`): CPU time against `tc -batch` showing the filters", ratio("control.1000.ours.ours.cpu", "control.1000.show.tc.cpu"), 0.25, "×")
@@ -153,6 +163,20 @@ END {
 		table("^e2e\\.[0-9]+\\.[a-z0-9]+$")
 		print "\nTime to load the rules, by the clock:\n"
 		table("^e2e\\..*\\.setup$")
+	}
+	if (any("^tunnels")) {
+		section("Tunnels")
+		print "Small UDP from a host's port to another host over VXLAN (IPv4, no outer checksum, the default of both), injected as above."
+		print "Plain: the same frames patched through without a tunnel, twice (A/A). Kernel: a vxlan device at each end. Device: tcctl, and"
+		print "what is decapsulated arrives on a device, as many steps as the kernel's. Without: tcctl without devices, frames come in once"
+		print "more through the port. All look the remote up and check where packets come from. Nanoseconds a packet for"
+		print "encapsulation and decapsulation together, on top of plain; the whole path in brackets.\n"
+		print "| plain | A/A | kernel | tcctl, device | ratio | tcctl, without | ratio |\n|---:|---:|---:|---:|---:|---:|---:|"
+		printf "| %s | %s %% | %s (%s) | %s (%s) | %s × | %s (%s) | %s × |\n", cell("tunnels.e2e.plain"), cell("tunnels.e2e.aa"), \
+			num(tunnel_net("kernel")), cell("tunnels.e2e.kernel"), num(tunnel_net("device")), cell("tunnels.e2e.device"), \
+			tunnel_ratio("device"), \
+			num(tunnel_net("direct")), cell("tunnels.e2e.direct"), \
+			tunnel_ratio("direct")
 	}
 	if (any("^prefix")) {
 		section("Prefix sets")
