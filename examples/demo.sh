@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The main job on real traffic, in namespaces that vanish with this script: classify and tag what crosses a
-# router, change the rules under flood, leave neighbours alone, refuse a typo, leave nothing behind. Every number
+# router, change the rules under flood, leave neighbours alone, tunnel to a vxlan device, refuse a typo, leave nothing behind. Every number
 # is read back from tcpdump, the receiver or the kernel; the first that is not as it must be ends in exit 1.
 #
 #   client c0 ---- lan0 router wan0 ---- s0 server
@@ -151,7 +151,45 @@ show "tc filter show dev wan0 egress prio 10"
 neighbour | indent
 same "the neighbour's filter, before and now" "$theirs" "$(neighbour)"
 
-step "7. A typo is caught where it stands and changes nothing"
+step "7. A tunnel: the router's end by tcctl, the server's by its own vxlan device"
+in_ns server ip link add vx0 type vxlan id 42 local 10.0.2.1 remote 10.0.2.2 dstport 4789
+{
+	sed 's/wan0: { rules: wan }/wan0: { rules: wan, decap: [server] }/' demo.yaml
+	echo "tunnels:"
+	echo "  server: { type: vxlan, local: 10.0.2.2, remote: 10.0.2.1, vni: 42, device: vx0 }"
+} >tunnel.yaml
+show "diff demo.yaml tunnel.yaml"
+diff demo.yaml tunnel.yaml | indent
+show "tcctl --netns router apply tunnel.yaml"
+tcctl --netns router apply tunnel.yaml | indent
+[[ ${PIPESTATUS[0]} == 0 ]] || fail "apply of the tunnel failed"
+addr router vx0 10.0.3.2/24
+addr server vx0 10.0.3.1/24
+in_ns server ip link set vx0 up
+in_ns server ip route add 10.0.1.0/24 via 10.0.3.2 dev vx0
+kernel() { in_ns server ip -s -j link show dev vx0 | jq ".[0].stats64.$1.packets"; }
+ours() { tcctl --netns router status -j | jq ".tunnels[0].$1.packets"; }
+# Both ends have been up for a while: what one of them said before the other was does not count.
+wait_until 5 in_ns router ping -qc1 -W1 10.0.3.1
+base=("$(ours tx)" "$(kernel rx)" "$(kernel tx)" "$(ours rx)")
+since() { echo $(($($1 $2) - base[$3])); }
+receiver_start tunnel server -p udp -P 5004 -e -t 30 -n $DATAGRAMS
+receiver_start bulk server -p tcp -P 8080 -t 30 -n 1
+in_ns client "$PKT" send -p udp -d 10.0.3.1 -P 5004 -n $DATAGRAMS -r 5000 -R >"$T/through" || fail "UDP through the tunnel: $(cat "$T/through")"
+in_ns client "$PKT" send -p tcp -d 10.0.3.1 -P 8080 -n 100 -l $((BYTES / 100)) >"$T/bulk" || fail "TCP through the tunnel: $(cat "$T/bulk")"
+receiver_wait tunnel >"$T/tunnel.json"
+receiver_wait bulk >/dev/null
+wait_until 5 eval '[[ $(since ours tx 0) == $(since kernel rx 1) && $(since kernel tx 2) == $(since ours rx 3) ]]'
+printf '  %d datagrams and back, %d bytes of TCP; into the tunnel %d packets, the server'"'"'s vxlan device received %d; out of it %d, sent %d\n' \
+	"$(jq .received "$T/tunnel.json")" "$(jq .bytes "$T/bulk")" "$(since ours tx 0)" "$(since kernel rx 1)" "$(since ours rx 3)" "$(since kernel tx 2)"
+same "datagrams through the tunnel" $DATAGRAMS "$(jq .received "$T/tunnel.json")" "$(jq .replies "$T/through")"
+same "packets into the tunnel, and received by the vxlan device" "$(since ours tx 0)" "$(since kernel rx 1)"
+same "packets sent by the vxlan device, and out of the tunnel" "$(since kernel tx 2)" "$(since ours rx 3)"
+tcctl --netns router apply demo.yaml >/dev/null || fail "back to the configuration without the tunnel"
+in_ns router ip link show dev vx0 >/dev/null 2>&1 && fail "the tunnel's device is still there"
+in_ns server ip link del vx0
+
+step "8. A typo is caught where it stands and changes nothing"
 sed 's/class: voice/class: vioce/' demo.yaml >typo.yaml
 show "tcctl --netns router apply typo.yaml"
 tcctl --netns router apply typo.yaml >"$T/typo" 2>&1
@@ -161,7 +199,7 @@ indent <"$T/typo"
 grep -q '^typo.yaml:8:[0-9]*: ' "$T/typo" || fail "the message does not name the place"
 tcctl --netns router plan demo.yaml >/dev/null || fail "the refused file changed something"
 
-step "8. Remove: as if nothing had been there"
+step "9. Remove: as if nothing had been there"
 show "tcctl --netns router remove"
 tcctl --netns router remove | indent
 after=$(listing)

@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The examples of tunnels work as they are: by tcctl, and by the kernel's devices where there are such.
+# also-vm: full
+# modules: vxlan sit ip_gre bridge veth sch_ingress cls_bpf
+# timeout: 60
+. "${0%/*}/../lib/lib.sh"
+need_file "$TCCTL"
+try() { check "$1 by $2" "$TOP/examples/tunnels/try.sh" "$1" "$2" "$B"; }
+for e in site-to-site gre island gtpu; do
+	check "$e.yaml is valid" "$TCCTL" check "$TOP/examples/tunnels/$e.yaml"
+	try $e tcctl
+done
+try site-to-site kernel
+if has_link gre local 192.0.2.1 remote 192.0.2.2; then
+	try gre kernel
+	try island kernel
+fi
+check_rc "gtpu has no way by the kernel's devices" 77 "$TOP/examples/tunnels/try.sh" gtpu kernel "$B"
