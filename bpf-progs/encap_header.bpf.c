@@ -187,7 +187,7 @@ static __always_inline bool set_metadata(struct __sk_buff *skb, struct tcctl_enc
 	}
 	if (row->kind == TCCTL_T_GENEVE && n) {
 		asm volatile("%0 &= 0x7c" : "+r"(n));
-		return n && !bpf_skb_set_tunnel_opt(skb, (void *)row->header, n);
+		return n >= 4 && !bpf_skb_set_tunnel_opt(skb, (void *)row->header, n);
 	}
 	return true;
 }

@@ -88,7 +88,7 @@ check "what was learned is forgotten" wait_until 10 flooded
 for p in $PEERS; do in_ns peer$p ip link set t0 up arp on; done
 
 # Static only.
-check "apply: one station, no flooding" config "{ stations: { \"02:00:00:00:00:11\": 10.9.0.11 } }" static
+check "apply: one station, no flooding" config "{ learn: false, stations: { \"02:00:00:00:00:11\": 10.9.0.11 } }" static
 must in_ns host ip neigh replace 10.8.0.12 lladdr 02:00:00:00:00:12 dev c0 nud permanent
 must in_ns peer1 ip neigh replace 10.8.0.1 lladdr "$(in_ns host ip -j link show dev c0 | jq -r '.[0].address')" dev t0
 check "the station answers" pings 10.8.0.11
@@ -96,7 +96,7 @@ check_rc "nobody else does" 1 in_ns host ping -qc3 -i0.01 -W0.3 10.8.0.12
 "$TCCTL" --netns near status -j >"$T/status.json"
 
 # A station by VLAN, with a VNI of its own.
-check "apply: a station by VLAN" config "{ stations: { \"02:00:00:00:00:13\": { remote: 10.9.0.13, vni: 43, vlan: 10 } } }" static
+check "apply: a station by VLAN" config "{ learn: false, stations: { \"02:00:00:00:00:13\": { remote: 10.9.0.13, vni: 43, vlan: 10 } } }" static
 capture_start vni peer3 u0 -Q in 'udp port 4789'
 in_ns host "$PKT" raw -i c0 'eth(dst=02:00:00:00:00:13)/vlan(id=10)/ip(src=10.8.0.1,dst=10.8.0.13)/udp(dport=7)/"tagged"' >/dev/null
 in_ns host "$PKT" raw -i c0 'eth(dst=02:00:00:00:00:13)/vlan(id=11)/ip(src=10.8.0.1,dst=10.8.0.13)/udp(dport=7)/"tagged"' >/dev/null
