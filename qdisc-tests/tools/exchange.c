@@ -42,7 +42,7 @@ struct end {
 
 static struct end ends[2];
 static const char *name;
-static unsigned int mtu = 1500;
+static unsigned int mtu = 1500, smallest = 4;
 static size_t bulk = 2000000;
 static double timeout = 5;
 static bool fragments, nothing, no_answer, no_pieces[2];
@@ -281,7 +281,7 @@ static void datagrams(int family, int d, unsigned int n, unsigned int burst)
 		size_t size = 0;
 
 		for (unsigned int k = 0; k < burst; k++) {
-			size_t one = burst > 1 ? PIECE : 4 + (size_t)i * 7919 % (largest - 3);
+			size_t one = burst > 1 ? PIECE : smallest + (size_t)i * 7919 % (largest - smallest + 1);
 			uint32_t seq = i + k;
 
 			fill(out + size, one, seq);
@@ -298,7 +298,7 @@ static void datagrams(int family, int d, unsigned int n, unsigned int burst)
 				continue;
 			memcpy(&seq, in, sizeof(seq));
 			fill(out, (size_t)r, seq);
-			if ((size_t)r != (burst > 1 ? (size_t)PIECE : 4 + (size_t)seq * 7919 % (largest - 3)) ||
+			if ((size_t)r != (burst > 1 ? (size_t)PIECE : smallest + (size_t)seq * 7919 % (largest - smallest + 1)) ||
 			    memcmp(in + 4, out + 4, (size_t)r - 4))
 				changed++;
 			got++;
@@ -411,6 +411,7 @@ static void usage(FILE *f)
 	      "  -m MTU            what must get through, and not one byte more (1500)\n"
 	      "  -u NS:DEV,NS:DEV  devices, for traffic to A and to B, that must receive TCP in pieces above 1600 bytes\n"
 	      "  -l BYTES          of each TCP stream (2000000)\n"
+	      "  -s BYTES          payload of the smallest datagram, at least 4 (4)\n"
 	      "  -t SECONDS        to wait for an answer (5)\n"
 	      "  -f                packets above the MTU that may be fragmented get through\n"
 	      "  -p back|both      leave UDP in pieces out, from B to A or both ways\n"
@@ -449,7 +450,7 @@ int main(int argc, char **argv)
 	const char *w[2] = { NULL };
 	int c, family;
 
-	while ((c = getopt(argc, argv, "a:b:4:6:m:u:l:t:p:fqnh")) != -1)
+	while ((c = getopt(argc, argv, "a:b:4:6:m:u:l:s:t:p:fqnh")) != -1)
 		switch (c) {
 		case 'a': ends[0].ns = open_ns(optarg); break;
 		case 'b': ends[1].ns = open_ns(optarg); break;
@@ -469,6 +470,7 @@ int main(int argc, char **argv)
 			}
 			break;
 		case 'l': bulk = (size_t)atol(optarg); break;
+		case 's': smallest = (unsigned int)atoi(optarg); break;
 		case 't': timeout = atof(optarg); break;
 		case 'p':
 			no_pieces[1] = true;
