@@ -236,10 +236,14 @@ bg() { # KEY COMMAND…: output in $T/KEY.out
 	_bg[$key]=$!
 }
 
-bg_wait() { # KEY: its exit status
+bg_wait() { # KEY: its exit status; in a subshell 0 once it has ended
 	local pid=${_bg[$1]-}
 	[[ -n $pid ]] || return 127
 	unset "_bg[$1]"
+	if ((BASHPID != $$)); then # in $(…): only its parent can wait for it and knows its exit status
+		timeout 60 tail --pid="$pid" -f /dev/null
+		return
+	fi
 	wait "$pid"
 }
 

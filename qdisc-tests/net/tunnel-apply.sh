@@ -37,7 +37,7 @@ check_match "packets go into the tunnel" "$(t status)" 'default site-b +gre +10\
 receiver_start rx server -P 5061 -n 3 -t 30
 in_ns client "$PKT" send -d 10.9.0.2 -P 5061 -n 3 >/dev/null
 nap 0.3
-check_no_match "with nobody at the other end none arrives" "$(receiver_stop rx)" '"received":[1-9]'
+check_match "with nobody at the other end none arrives" "$(receiver_stop rx)" '"received":0,'
 check "apply at the other end" "$TCCTL" apply --netns server s.yaml
 check_rc "then plan sees none" 0 t plan a.yaml
 check_match "a second apply changes nothing" "$(t apply -j a.yaml)" '"changed": ?false'
