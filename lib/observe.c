@@ -147,8 +147,7 @@ static int observe_pipeline(const struct observe_input *in, const struct state_p
 		diag_errno(diag_object(diag_error(diags, NULL, "cannot read the pins of a pipeline: %s", strerror(-err)), "p%u",
 				       s->id),
 			   err);
-		free(m.order);
-		free(m.ruleset_name);
+		model_pipeline_done(&m);
 		return err;
 	}
 	*ret = m;
@@ -473,7 +472,14 @@ static int observe_orphans(const struct observe_input *in, struct model *m)
 	return m->orphans ? 0 : -ENOMEM;
 }
 
-/* Devices that we made. One of another name or kind is not the one that we made, whatever its number. */
+/* One of another name, kind or MAC address is not the one that we made, whatever its number. */
+static bool is_made(const struct state_device *s, const struct nl_link *link)
+{
+	return link && !strcmp(link->name, s->name) && (!strcmp(link->kind, "dummy") || !strcmp(link->kind, "veth")) &&
+	       link->mac_len == sizeof(s->mac) && !memcmp(link->mac, s->mac, sizeof(s->mac));
+}
+
+/* Devices that we made. */
 static int observe_devices(const struct observe_input *in, struct model *m)
 {
 	const size_t n = in->state ? in->state->n_devices : 0;
@@ -487,7 +493,7 @@ static int observe_devices(const struct observe_input *in, struct model *m)
 		struct model_device *d = &m->devices[m->n_devices++];
 
 		*d = (struct model_device){ .ifindex = s->ifindex };
-		d->gone = !link || strcmp(link->name, s->name) || (strcmp(link->kind, "dummy") && strcmp(link->kind, "veth"));
+		d->gone = !is_made(s, link);
 		if (!d->gone)
 			*d = (struct model_device){ .ifindex = s->ifindex, .mtu = link->mtu, .gso = link->gso_segs != 1 };
 		memcpy(d->name, s->name, sizeof(d->name));

@@ -114,7 +114,9 @@ void pipeline_arena_drop(const struct pipeline *p, uint32_t slot);
 int pipeline_keep(const struct pipeline *p, const char *kind, uint64_t digest, int fd);
 int pipeline_kept(const struct pipeline *p, const char *kind, uint64_t digest); /* a new fd; -ENOENT */
 /* Forget the others of that kind. */
+/* All but that one of its kind; that one. */
 void pipeline_keep_only(const struct pipeline *p, const char *kind, uint64_t digest);
+void pipeline_keep_not(const struct pipeline *p, const char *kind, uint64_t digest);
 /* A map into a slot of a map of maps that nothing reads now; and out of one. */
 int pipeline_inner_put(const struct pipeline *p, const char *map, uint32_t slot, int fd);
 void pipeline_inner_drop(const struct pipeline *p, const char *map, uint32_t slot);

@@ -304,8 +304,14 @@ int spec_emit(const struct spec *spec, char **ret_text, size_t *ret_len);
 bool spec_equal(const struct spec *a, const struct spec *b);
 bool spec_hook_equal(const struct spec_hook *a, const struct spec_hook *b);
 
+/* One address? */
+bool spec_is_host(const struct spec_prefix *p);
+
 /* Can packets be put into the tunnel? NULL, or why not: "it has no `local`". */
 const char *spec_tunnel_cannot_send(const struct spec_tunnel *t);
+
+/* Does what leaves its device go into the tunnel, without an interface having to say so? */
+bool spec_tunnel_takes_device(const struct spec_tunnel *t);
 
 /*
  * Add warnings about what is allowed and yet hardly meant: tags that the kernel would lose, definitions

@@ -86,10 +86,11 @@ struct state_tunnel {
 	char *type, *local, *remote, *device; /* as `status` shows them; "" where there is none */
 };
 
-/* A device that we made. */
+/* A device that we made. Numbers and names are given again; its MAC address was chosen at random. */
 struct state_device {
 	char name[16];
 	uint32_t ifindex;
+	uint8_t mac[6];
 };
 
 struct state_hook {
@@ -134,7 +135,7 @@ void state_record_done(struct state_record *r);
 struct state_pipeline *state_pipeline_find(const struct state *s, uint32_t id);
 const struct state_tunnel *state_tunnel_find(const struct state *s, const char *name);
 void state_tunnels_sort(struct state *s);
-const struct state_device *state_device_find(const struct state *s, uint32_t ifindex);
+const struct state_device *state_device_find(const struct state *s, uint32_t ifindex, const uint8_t mac[6]);
 int state_tunnels_copy(const struct state *from, struct state *to); /* tunnels only; `to` has none. -ENOMEM */
 const struct state_clsact *state_clsact_find(const struct state *s, uint32_t ifindex);
 void state_clsacts_sort(struct state *s);

@@ -6,7 +6,6 @@
 
 #include "desired/internal.h"
 #include "diag.h"
-#include "tunnel/device.h"
 #include "util.h"
 
 /* Somebody has said what is to become of what leaves there. */
@@ -27,7 +26,7 @@ int desired_device_tunnels(const struct spec *spec, const struct nl_links *links
 		of[i] = SPEC_NONE;
 	for (size_t i = 0; i < spec->n_tunnels; i++) {
 		const struct spec_tunnel *t = &spec->tunnels[i];
-		const struct nl_link *link = tunnel_takes_device(t) ? nl_links_find(links, t->device) : NULL;
+		const struct nl_link *link = spec_tunnel_takes_device(t) ? nl_links_find(links, t->device) : NULL;
 		size_t k;
 
 		if (!link)

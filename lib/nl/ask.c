@@ -4,7 +4,9 @@
 
 #include "nl/internal.h"
 
-int nl_ask(struct nl *nl, struct nlmsghdr *request, uint16_t type, nl_answer_fn *fn, void *arg)
+#define TRIES 4
+
+static int ask_once(struct nl *nl, const struct nlmsghdr *request, uint16_t type, nl_answer_fn *fn, void *arg)
 {
 	const uint32_t seq = request->nlmsg_seq;
 	int err, code, got, left;
@@ -30,4 +32,14 @@ int nl_ask(struct nl *nl, struct nlmsghdr *request, uint16_t type, nl_answer_fn 
 				return fn(arg, nlh);
 		}
 	}
+}
+
+int nl_ask(struct nl *nl, struct nlmsghdr *request, uint16_t type, nl_answer_fn *fn, void *arg)
+{
+	const int tries = request->nlmsg_flags & NLM_F_EXCL ? 1 : TRIES;
+	int err = -EIO;
+
+	for (int i = 0; i < tries && err == -EIO; i++)
+		err = ask_once(nl, request, type, fn, arg);
+	return err;
 }

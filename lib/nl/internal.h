@@ -69,7 +69,8 @@ struct nl_dump_state {
 int nl_dump_feed(struct nl_dump_state *s, const void *buf, size_t len);
 
 /* One request (made by nl_request()) and its answer: `fn` gets the first message of `type`; an error or, with NLM_F_ACK,
- * the acknowledgement ends it, too. Returns what fn returned or what the kernel said. -EIO: the answer was lost. */
+ * the acknowledgement ends it, too. Returns what fn returned or what the kernel said. An answer that is lost is asked for
+ * again, unless the request is to make something (NLM_F_EXCL). -EIO: it was lost all the same. */
 typedef int nl_answer_fn(void *arg, const struct nlmsghdr *nlh);
 int nl_ask(struct nl *nl, struct nlmsghdr *request, uint16_t type, nl_answer_fn *fn, void *arg);
 

@@ -5,6 +5,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "nl/internal.h"
@@ -85,13 +86,38 @@ static int raise_peer(struct nl *nl, uint32_t ifindex)
 	return nl_ask(nl, nlh, NLMSG_ERROR, NULL, NULL);
 }
 
+static int take_mac(void *arg, const struct nlmsghdr *nlh)
+{
+	struct nl_link link;
+	int err = nl_link_decode(nlh, &link);
+
+	if (err)
+		return err;
+	err = link.mac_len == 6 && !memcmp(link.mac, arg, 6) ? 0 : -ENODEV;
+	nl_link_done(&link);
+	return err;
+}
+
+/* Where the answer was lost: it may have been made. */
+static int make_surely(struct nl *nl, const struct nl_link_want *want, bool veth)
+{
+	uint8_t mac[6];
+	int err = make(nl, want, veth);
+
+	if (err != -EIO)
+		return err;
+	memcpy(mac, want->mac, sizeof(mac));
+	err = nl_ask(nl, link_request(nl, RTM_GETLINK, 0, want->ifindex, 0, 0), RTM_NEWLINK, take_mac, mac);
+	return err == -ENODEV ? make(nl, want, veth) : err;
+}
+
 int nl_link_make(struct nl *nl, const struct nl_link_want *want)
 {
-	int err = make(nl, want, false);
+	int err = make_surely(nl, want, false);
 
 	if (err != -EOPNOTSUPP)
 		return err;
-	err = make(nl, want, true);
+	err = make_surely(nl, want, true);
 	if (err)
 		return err;
 	err = raise_peer(nl, want->peer);

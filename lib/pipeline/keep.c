@@ -34,6 +34,14 @@ int pipeline_kept(const struct pipeline *p, const char *kind, uint64_t digest)
 	return pin_get(p->dir_fd, name);
 }
 
+void pipeline_keep_not(const struct pipeline *p, const char *kind, uint64_t digest)
+{
+	char name[40];
+
+	keep_name(name, kind, digest);
+	pin_remove(p->dir_fd, name);
+}
+
 void pipeline_keep_only(const struct pipeline *p, const char *kind, uint64_t digest)
 {
 	const size_t len = strlen(kind);

@@ -12,13 +12,6 @@ struct uses {
 	bool *class_acts; /* classes that a direction which leads out writes */
 };
 
-/* What leaves its device goes into the tunnel without an interface having to say so. */
-static bool takes_device(const struct spec_tunnel *t)
-{
-	return t->device && t->mode == SPEC_TUNNEL_DIRECT && !spec_tunnel_cannot_send(t) &&
-	       (t->type != TCCTL_T_VLAN || t->underlay);
-}
-
 static void count_uses(const struct spec *s, const struct uses *u)
 {
 	for (size_t i = 0; i < s->n_interfaces; i++)
@@ -37,7 +30,7 @@ static void count_uses(const struct spec *s, const struct uses *u)
 		if (u->class_acts[i] && s->classes[i].tunnel != SPEC_NONE)
 			u->sends[s->classes[i].tunnel] = true;
 	for (size_t i = 0; i < s->n_tunnels; i++)
-		u->sends[i] |= takes_device(&s->tunnels[i]);
+		u->sends[i] |= spec_tunnel_takes_device(&s->tunnels[i]);
 }
 
 static bool named_by_a_rule(const struct spec *s, size_t class)
@@ -84,7 +77,7 @@ static void warn_mtu(const struct spec_tunnel *t, struct tcctl_diags *diags)
 
 static void warn_tunnel(const struct spec_tunnel *t, bool sends, struct tcctl_diags *diags)
 {
-	if (!t->used && !takes_device(t))
+	if (!t->used && !spec_tunnel_takes_device(t))
 		diag_warning(diags, &t->loc, "nothing names the tunnel \"%s\"", t->name);
 	warn_mtu(t, diags);
 	if (sends && t->type == TCCTL_T_GRE && !t->device && (t->flags & (TCCTL_TF_CSUM | TCCTL_TF_SEQ)))

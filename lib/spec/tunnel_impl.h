@@ -25,7 +25,6 @@ bool spec_prefix_list(struct spec_ctx *c, const struct yaml_node *v, const char 
 		      struct spec_prefix **ret, size_t *ret_n, bool *ret_sets);
 /* One address without length. */
 bool spec_host(struct spec_ctx *c, const struct yaml_node *v, const char *key, struct spec_prefix *ret);
-bool spec_is_host(const struct spec_prefix *p);
 /* The name of a network device. */
 char *spec_device(struct spec_ctx *c, const struct yaml_node *v, const char *key);
 /* "300", "300s", "5m", "1h" in seconds, 1 to a week. */

@@ -61,6 +61,13 @@ const char *spec_tunnel_cannot_send(const struct spec_tunnel *t)
 	return NULL;
 }
 
+bool spec_tunnel_takes_device(const struct spec_tunnel *t)
+{
+	/* in metadata mode the device is the kernel's, which takes what we send */
+	return t->device && t->mode == SPEC_TUNNEL_DIRECT && !spec_tunnel_cannot_send(t) &&
+	       (t->type != TCCTL_T_VLAN || t->underlay);
+}
+
 void spec_tunnel_done(struct spec_tunnel *t)
 {
 	free(t->name);

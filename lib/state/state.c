@@ -124,10 +124,10 @@ void state_tunnels_sort(struct state *s)
 		qsort(s->tunnels, s->n_tunnels, sizeof(*s->tunnels), compare_tunnels);
 }
 
-const struct state_device *state_device_find(const struct state *s, uint32_t ifindex)
+const struct state_device *state_device_find(const struct state *s, uint32_t ifindex, const uint8_t mac[6])
 {
 	for (size_t i = 0; i < s->n_devices; i++)
-		if (s->devices[i].ifindex == ifindex)
+		if (s->devices[i].ifindex == ifindex && !memcmp(s->devices[i].mac, mac, sizeof(s->devices[i].mac)))
 			return &s->devices[i];
 	return NULL;
 }
@@ -326,10 +326,11 @@ static void code_tunnels(struct codec *c, struct state *s)
 
 static void code_devices(struct codec *c, struct state *s)
 {
-	code_array(c, (void **)&s->devices, &s->n_devices, sizeof(*s->devices), 20);
+	code_array(c, (void **)&s->devices, &s->n_devices, sizeof(*s->devices), 26);
 	for (size_t i = 0; i < s->n_devices && !c->err; i++) {
 		code_device(c, s->devices[i].name);
 		code_u32(c, &s->devices[i].ifindex);
+		code_raw(c, s->devices[i].mac, sizeof(s->devices[i].mac));
 	}
 }
 

@@ -26,13 +26,6 @@ static bool encapsulates(const struct spec_tunnel *t)
 	return !spec_tunnel_cannot_send(t);
 }
 
-bool tunnel_takes_device(const struct spec_tunnel *t)
-{
-	/* in metadata mode the device is the kernel's, which takes what we send */
-	return t->device && t->mode == SPEC_TUNNEL_DIRECT && encapsulates(t) &&
-	       (t->type != TCCTL_T_VLAN || t->underlay);
-}
-
 unsigned int tunnel_mtu_min(const struct spec_tunnel *t)
 {
 	return t->flags & (TCCTL_TF_INNER_ETH | TCCTL_TF_INNER_IPV6) ? IPV6_MTU_MIN : IPV4_MTU_MIN;
@@ -149,6 +142,12 @@ static uint32_t link_mtu(const struct resolving *r, uint32_t ifindex, const char
 	return !link || !link->mtu ? 0 : link->mtu < MTU_MAX ? link->mtu : MTU_MAX;
 }
 
+/* Has the kernel said that there is no way, or has it not been asked? Not to know is no reason to change a row. */
+static bool is_answer(int err)
+{
+	return err != -EIO && err != -ENOMEM && err != -ENOBUFS && err != -EINTR && err != -EBADMSG && err != -EPERM;
+}
+
 /* Narrow `path` by the way to one remote. */
 static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t underlay,
 		    const struct spec_prefix *remote, struct path *path)
@@ -162,9 +161,16 @@ static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t u
 	err = nl_route_get(r->nl, remote->family, remote->addr, underlay, t->mark, &route);
 	if (!err && !path->ifindex)
 		path->ifindex = route.ifindex;
+	tunnel_address_text(remote, 1, text, sizeof(text));
+	if (err && !is_answer(err)) {
+		diag_errno(diag_error(r->diags, &t->loc, "tunnel %s: cannot ask for the route to %s: %s", t->name, text,
+				      strerror(-err)),
+			   err);
+		r->err = r->err ? r->err : err;
+		return;
+	}
 	if (err) {
 		mtu = underlay ? link_mtu(r, underlay, &device) : MTU_GUESS;
-		tunnel_address_text(remote, 1, text, sizeof(text));
 		diag_hint(
 			diag_warning(r->diags, &t->loc,
 				     "tunnel %s: no route to %s now (%s); an MTU of %u is assumed", t->name,

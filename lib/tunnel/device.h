@@ -13,9 +13,6 @@ struct tunnel_world {
 	size_t n_devices;
 };
 
-/* Does what leaves its device go into this tunnel, without an interface having to say so? */
-bool tunnel_takes_device(const struct spec_tunnel *t);
-
 /*
  * Devices that are named and not there are to be made by us: they are added to `links`, with an ifindex of our choice, as
  * if they were there. All that is wrong is said in `diags`: -ENODEV, -EINVAL (an MTU that is too small).

@@ -38,6 +38,9 @@ struct making {
 	struct tunnel_half half;
 	struct tcctl_tunnel_settings settings;
 	uint32_t groups;
+	/* keys without remote, which tunnels may share: hash of indices into the entries of TUNNEL_DECAPS, plus 1 */
+	uint32_t *shared;
+	uint32_t shared_mask; /* of twice as many slots as there can be keys */
 };
 
 /* A new entry; NULL: no memory. Its key and value are zero. */
@@ -71,11 +74,6 @@ static void *add(struct making *m, enum tunnel_table table, void **ret_value)
 static void put_address(uint8_t to[16], const struct spec_prefix *p)
 {
 	memcpy(to, p->addr, p->family == 4 ? 4 : 16);
-}
-
-static bool is_host(const struct spec_prefix *p)
-{
-	return p->len == (p->family == 4 ? 32 : 128);
 }
 
 /* --- what arrives ----------------------------------------------------------------------------------------- */
@@ -113,23 +111,49 @@ static int add_source(struct making *m, uint32_t group, const struct spec_prefix
 	return 0;
 }
 
-/* Who else accepts packets of this key from prefixes, or from anybody? Index of the entry, or -1. */
-static ssize_t find_decap(const struct making *m, const struct tcctl_decap_key *key)
+static uint32_t *shared_slot(const struct making *m, const struct tcctl_decap_key *key)
 {
-	const struct tunnel_entries *e = &m->half.tables[TUNNEL_DECAPS];
+	const struct tcctl_decap_key *keys = m->half.tables[TUNNEL_DECAPS].keys;
+	uint32_t i = (uint32_t)digest_bytes(DIGEST_INIT, key, sizeof(*key)) & m->shared_mask;
 
-	for (size_t i = 0; i < e->n; i++)
-		if (!memcmp((const struct tcctl_decap_key *)e->keys + i, key, sizeof(*key)))
-			return (ssize_t)i;
-	return -1;
+	while (m->shared[i] && memcmp(&keys[m->shared[i] - 1], key, sizeof(*key)))
+		i = (i + 1) & m->shared_mask;
+	return &m->shared[i];
+}
+
+static int add_shared(struct making *m, const struct tcctl_decap_key *key, uint32_t value)
+{
+	uint32_t *slot = shared_slot(m, key);
+	int err = add_decap(m, key, value);
+
+	if (!err)
+		*slot = (uint32_t)m->half.tables[TUNNEL_DECAPS].n;
+	return err;
+}
+
+/* Who else accepts packets of this key from prefixes, or from anybody? Its value, or NULL. */
+static uint32_t *find_shared(const struct making *m, const struct tcctl_decap_key *key)
+{
+	const uint32_t at = *shared_slot(m, key);
+
+	return at ? (uint32_t *)m->half.tables[TUNNEL_DECAPS].values + at - 1 : NULL;
+}
+
+static int shared_init(struct making *m)
+{
+	size_t n = 4;
+
+	while (n < 4 * m->want->hook->n_decaps) /* a tunnel has two keys at most */
+		n *= 2;
+	m->shared = calloc(n, sizeof(*m->shared));
+	m->shared_mask = (uint32_t)n - 1;
+	return m->shared ? 0 : -ENOMEM;
 }
 
 /* The group behind a key without remote, made of what is there already. */
 static int group_of(struct making *m, const struct tcctl_decap_key *key, uint32_t *ret_group)
 {
-	const ssize_t at = find_decap(m, key);
-	uint32_t *value = at < 0 ? NULL : (uint32_t *)m->half.tables[TUNNEL_DECAPS].values + at;
-	uint32_t group, tunnel;
+	uint32_t *value = find_shared(m, key), group, tunnel;
 
 	if (value && *value & TCCTL_DECAP_GROUP) {
 		*ret_group = *value & ~TCCTL_DECAP_GROUP;
@@ -137,7 +161,7 @@ static int group_of(struct making *m, const struct tcctl_decap_key *key, uint32_
 	}
 	*ret_group = group = m->groups++;
 	if (!value)
-		return add_decap(m, key, TCCTL_DECAP_GROUP | group);
+		return add_shared(m, key, TCCTL_DECAP_GROUP | group);
 	tunnel = *value; /* it takes what no prefix does */
 	*value = TCCTL_DECAP_GROUP | group;
 	return add_source(m, group, NULL, tunnel);
@@ -151,29 +175,23 @@ static int add_arrivals(struct making *m, const struct spec_tunnel *t, uint32_t 
 	int err = 0;
 
 	for (size_t i = 0; i < t->n_remotes; i++)
-		prefixes |= !is_host(&t->remotes[i]);
+		prefixes |= !spec_is_host(&t->remotes[i]);
 	for (unsigned int k = 0; k < n && !err; k++) {
-		uint32_t group = 0;
-		ssize_t at;
+		uint32_t group = 0, *value;
 
 		if (prefixes) {
 			err = group_of(m, &keys[k], &group);
 		} else if (!t->n_remotes) {
-			at = find_decap(m, &keys[k]);
-			if (at < 0)
-				err = add_decap(m, &keys[k], id);
-			else
-				err = add_source(m,
-						 ((uint32_t *)m->half.tables[TUNNEL_DECAPS].values)[at] &
-							 ~TCCTL_DECAP_GROUP,
-						 NULL, id);
+			value = find_shared(m, &keys[k]);
+			err = value ? add_source(m, *value & ~TCCTL_DECAP_GROUP, NULL, id) :
+				      add_shared(m, &keys[k], id);
 		}
 		for (size_t i = 0; i < t->n_remotes && !err; i++) {
 			struct tcctl_decap_key key = keys[k];
 
 			if (key.family && t->remotes[i].family != key.family)
 				continue;
-			if (!is_host(&t->remotes[i])) {
+			if (!spec_is_host(&t->remotes[i])) {
 				err = add_source(m, group, &t->remotes[i], id);
 				continue;
 			}
@@ -290,7 +308,9 @@ int tunnel_half_make(const struct tunnel_half_want *want, struct tunnel_half *re
 	struct making m = { .want = want };
 	int err;
 
-	err = make_rows(&m);
+	err = shared_init(&m);
+	if (!err)
+		err = make_rows(&m);
 	for (size_t i = 0; i < want->hook->n_decaps && !err; i++) {
 		const struct spec_tunnel *t = &want->spec->tunnels[want->hook->decaps[i]];
 
@@ -301,6 +321,7 @@ int tunnel_half_make(const struct tunnel_half_want *want, struct tunnel_half *re
 	}
 	if (!err)
 		err = add_routes(&m);
+	free(m.shared);
 	if (err) {
 		tunnel_half_done(&m.half);
 		return err;

@@ -319,18 +319,13 @@ static void set_sums(struct tcctl_tunnel *row)
 
 /* --- the row ---------------------------------------------------------------------------------------------- */
 
-static bool is_host(const struct spec_prefix *p)
-{
-	return p->len == (p->family == 4 ? 32 : 128);
-}
-
 static void set_addresses(const struct spec_tunnel *t, struct tcctl_tunnel *row)
 {
 	size_t n = t->family == 4 ? 4 : 16;
 
 	if (t->has_local)
 		memcpy(row->local, t->local.addr, n);
-	if (t->n_remotes == 1 && is_host(&t->remotes[0]) && !(t->flags & TCCTL_TF_FDB))
+	if (t->n_remotes == 1 && spec_is_host(&t->remotes[0]) && !(t->flags & TCCTL_TF_FDB))
 		memcpy(row->remote, t->remotes[0].addr, n);
 }
 

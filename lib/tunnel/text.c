@@ -28,7 +28,7 @@ void tunnel_address_text(const struct spec_prefix *items, size_t n, char *buf, s
 		return;
 	}
 	inet_ntop(items->family == 4 ? AF_INET : AF_INET6, items->addr, text, sizeof(text));
-	if (items->len != (items->family == 4 ? 32 : 128))
+	if (!spec_is_host(items))
 		snprintf(len, sizeof(len), "/%u", items->len);
 	if (n > 1)
 		snprintf(more, sizeof(more), " and %zu more", n - 1);

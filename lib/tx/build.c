@@ -36,7 +36,7 @@ static int undo_arena(void *ctx, size_t i)
 	struct tx *tx = ctx;
 
 	pipeline_arena_drop(&tx->pipelines[i].p, tx->pipelines[i].new_slot);
-	tx_tunnels_drop(&tx->pipelines[i], tx->pipelines[i].new_slot);
+	tx_tunnels_undo(&tx->pipelines[i]);
 	return 0;
 }
 

@@ -174,9 +174,6 @@ static void plan_ops(struct tx *tx)
 			break;
 		case PLAN_REPLACE:
 			op->type = NL_OP_FILTER_REPLACE;
-			/* to put back what was there; works for others' programs with CAP_SYS_ADMIN only */
-			if (have && have->found != MODEL_FOUND_OURS && have->prog_id)
-				tx->was_fds[k] = bpf_prog_get_fd_by_id(have->prog_id);
 			break;
 		case PLAN_REMOVE:
 			op->type = NL_OP_FILTER_DEL;

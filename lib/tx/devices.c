@@ -119,6 +119,7 @@ int tx_devices_next(struct tx *tx)
 			continue;
 		s->ifindex = d->ifindex;
 		memcpy(s->name, d->name, sizeof(s->name));
+		memcpy(s->mac, d->mac, sizeof(s->mac));
 		tx->next.n_devices++;
 	}
 	return 0;

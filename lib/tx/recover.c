@@ -263,7 +263,7 @@ static int merge_devices(const struct state_record *r, struct state *s)
 	for (size_t i = 0; i < r->now.n_devices; i++)
 		s->devices[s->n_devices++] = r->now.devices[i];
 	for (size_t i = 0; i < r->next.n_devices; i++)
-		if (!state_device_find(&r->now, r->next.devices[i].ifindex))
+		if (!state_device_find(&r->now, r->next.devices[i].ifindex, r->next.devices[i].mac))
 			s->devices[s->n_devices++] = r->next.devices[i];
 	return 0;
 }

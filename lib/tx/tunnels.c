@@ -168,7 +168,13 @@ static int compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct tcctl_station_key));
 }
 
-/* Forget what was learned through tunnels whose ids are about to be free. */
+/* What was learned is about other hosts: it has another way out, or is another kind of tunnel. */
+static bool is_another(const struct state_tunnel *was, const struct state_tunnel *is)
+{
+	return is->id != was->id || strcmp(is->type, was->type) || strcmp(is->local, was->local);
+}
+
+/* Forget what was learned through tunnels whose ids are about to be free, or that are others now. */
 static void purge_learned(const struct tx *tx)
 {
 	_cleanup_free_ bool *gone = calloc(TCCTL_TUNNELS_MAX + 1, sizeof(*gone));
@@ -183,7 +189,7 @@ static void purge_learned(const struct tx *tx)
 		const struct state_tunnel *t = &tx->s->state.tunnels[i];
 		const struct state_tunnel *is = state_tunnel_find(&tx->next, t->name);
 
-		if (!is || is->id != t->id)
+		if (!is || is_another(t, is))
 			any = gone[t->id] = true;
 	}
 	while (any && n < TCCTL_LEARNED_MAX && !bpf_map_get_next_key(tx->learned_fd, at, &key)) {
@@ -262,6 +268,7 @@ static int put_table(struct tx_pipeline *tp, const struct tunnel_entries *e, enu
 		return fd;
 	if (keep)
 		err = pipeline_keep(&tp->p, name, digest, fd);
+	tp->keeps_new |= keep && !err;
 	return err ? err : pipeline_inner_put(&tp->p, name, tp->new_slot, fd);
 }
 
@@ -299,6 +306,13 @@ int tx_tunnels_build(struct tx *tx, struct tx_pipeline *tp, const struct state_p
 				       "p%u map %s", tp->pp->id, table),
 			   err);
 	return err;
+}
+
+void tx_tunnels_undo(const struct tx_pipeline *tp)
+{
+	tx_tunnels_drop(tp, tp->new_slot);
+	if (tp->keeps_new)
+		pipeline_keep_not(&tp->p, tunnel_table_name(TUNNEL_ROUTES), tp->kept_routes);
 }
 
 void tx_tunnels_drop(const struct tx_pipeline *tp, uint32_t slot)

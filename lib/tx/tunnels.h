@@ -11,6 +11,8 @@ int tx_tunnels_begin(struct tx *tx);
 int tx_tunnels_build(struct tx *tx, struct tx_pipeline *tp, const struct state_pipeline *old, struct state_pipeline *sp);
 /* Nothing reads that half (any more). */
 void tx_tunnels_drop(const struct tx_pipeline *tp, uint32_t slot);
+/* Going back: the new half, and what was pinned for it. */
+void tx_tunnels_undo(const struct tx_pipeline *tp);
 /* After the change: what is remembered about tunnels that are gone goes, too. */
 void tx_tunnels_settle(struct tx *tx);
 

@@ -131,6 +131,7 @@ int tx_settle(struct tx *tx)
 			pipeline_keep_only(&tp->p, "routes", tp->kept_routes);
 		} else if (tp->pp->swap && !s->want.pipelines[tp->pp->want].n_tunnels) {
 			tx_tunnels_drop(tp, tp->old_slot); /* it has lost its tunnels */
+			pipeline_keep_only(&tp->p, "routes", 0);
 		}
 		if (e && !err) {
 			err = e;

@@ -23,6 +23,7 @@ struct tx_pipeline {
 	uint32_t old_generation, new_generation; /* equal: rules do not change, or together with the programs */
 	uint32_t old_slot, new_slot; /* of the arenas and tunnel tables; equal: the same one */
 	uint64_t kept_routes; /* digest of the table that is pinned for later; 0: none */
+	bool keeps_new;	      /* it has been pinned by this change */
 	char filter_name[NL_BPF_NAME_MAX];
 };
 

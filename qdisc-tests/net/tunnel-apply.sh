@@ -115,6 +115,38 @@ out=$(receiver_wait rx)
 check_match "packets arrive, tagged inside" "$out" '"received":3,.*"dscp":\{"46":3\}'
 check_rc "plan sees none" 0 t plan both.yaml
 
+# tables of routes are pinned for the next change: for as long as they are in use
+kept() { find /sys/fs/bpf/tcctl -name 'routes-*' | wc -l; }
+many() { # N: both.yaml with as many routes more
+	local list
+	list=$(for ((i = 0; i < $1; i++)); do printf ', 10.%d.%d.0/24' $((100 + i / 256)) $((i % 256)); done)
+	sed "s@dst: 10.9.0.0/16@dst: [10.9.0.0/16$list]@" both.yaml
+}
+many 2000 >many.yaml
+many 2001 >more.yaml
+check "2001 routes" t apply many.yaml
+check_eq "are kept" "$(kept)" 1
+if type -P strace >/dev/null && strace -qq -o trace true; then
+	strace -f -qq -o trace -e trace=bpf "$TCCTL" apply -q --netns client more.yaml
+	check_eq "one more: one table is kept" "$(kept)" 1
+	after=$(awk '/bpf\(/ { n++ } /OBJ_PIN/ { pinned = 1 } pinned && /MAP_UPDATE_ELEM/ { print n; exit }' trace)
+	t apply -q many.yaml
+	pin=$(find /sys/fs/bpf/tcctl -name 'routes-*')
+	strace -f -qq -o trace -e trace=bpf -e inject="bpf:error=ENOMEM:when=$after" \
+		"$TCCTL" apply --netns client more.yaml >out 2>&1
+	check_eq "an apply that fails" $? 1
+	check_match "says why" "$(<out)" 'tables of tunnels'
+	check_eq "keeps what was kept, and no more" "$(find /sys/fs/bpf/tcctl -name 'routes-*')" "$pin"
+else
+	skip "failing with many routes" "strace that can trace"
+fi
+check "rules again, without tunnels" t apply rules.yaml
+check_eq "nothing is kept" "$(kept)" 0
+check "many routes again" t apply many.yaml
+sed 's/c0: .*/c0: { ingress: { rules: wan }, egress: { mode: enforce } } }/' rules.yaml >none.yaml
+check "nothing at all at egress" t apply none.yaml
+check_eq "nothing is kept then, too" "$(kept)" 0
+
 check "remove at the other end" "$TCCTL" remove --netns server
 check "remove" t remove
 check_eq "remove leaves nothing" "$(listing)" "$before"

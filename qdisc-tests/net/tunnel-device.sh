@@ -103,6 +103,40 @@ check_match "and leaves it" "$(links)" 'vx-b'
 must ip -n client link del vx-b
 check_eq "nothing else is left" "$(listing)" "$before"
 
+# the same, and the new one looks just like ours: name, kind and number
+check "apply" tc_client apply a.yaml
+kind=$(detail vx-b | grep -oE '^ +(dummy|veth)' | xargs)
+index=$(in_ns client ip -o link show vx-b | cut -d: -f1)
+must ip -n client link del vx-b
+must ip -n client link add vx-b index "$index" type "$kind"
+must ip -n client link set vx-b mtu 1300 up
+check_no_match "plan does not take it for ours" "$(tc_client plan a.yaml)" 'change device'
+check "apply uses it" tc_client apply a.yaml
+check_match "as it is" "$(detail vx-b)" ' mtu 1300 '
+check "remove" tc_client remove
+check_match "and leaves it, too" "$(links)" 'vx-b'
+must ip -n client link del vx-b
+check_eq "nothing else is left" "$(listing)" "$before"
+
+# the answer to making it is lost: it is there all the same
+if type -P strace >/dev/null && strace -qq -o trace true; then
+	strace -f -qq -o trace -e trace=sendto,recvmsg "$TCCTL" apply -q --netns client a.yaml
+	mapfile -t lost < <(awk '/recvmsg/ { n++ } /sendto.*nlmsg_type=(RTM_NEWLINK|0x10 )/ { print n + 1 }' trace)
+	check_match "creating it takes ${#lost[@]} requests" "${#lost[@]}" '[1-9]'
+	for at in "${lost[@]}"; do
+		tc_client remove -q
+		strace -f -qq -o trace -e trace=recvmsg -e inject="recvmsg:error=ENOBUFS:when=$at" \
+			"$TCCTL" apply -q --netns client a.yaml >out 2>&1
+		check_eq "with answer $at lost, apply does it all the same" "$? $(<out)" "0 "
+		check_match "the device is up" "$(detail vx-b)" 'UP.* mtu 1450 '
+	done
+	check_rc "plan sees none" 0 tc_client plan a.yaml
+	check "remove" tc_client remove
+	check_eq "nothing is left" "$(listing)" "$before"
+else
+	skip "a lost answer" "strace that can trace"
+fi
+
 # what does not work says so
 config ", device: vx-b, underlay: wan7" >e.yaml
 check_rc "an underlay that is not there" 1 tc_client apply e.yaml

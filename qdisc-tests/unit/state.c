@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The stored state: written and read back equal; damage, truncation and newer versions are noticed. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "state.h"
 #include "test.h"
@@ -57,8 +60,48 @@ static struct state sample(void)
 					      strdup("vx0") };
 	s.devices = calloc(1, sizeof(*s.devices));
 	s.n_devices = 1;
-	s.devices[0] = (struct state_device){ "vx0", 12 };
+	s.devices[0] = (struct state_device){ "vx0", 12, { 2, 1, 1, 1, 1, 1 } };
 	return s;
+}
+
+/* sample() as schema 1 had it: without tunnels and devices. Written by the last version with that schema. */
+static const char schema_1[] =
+	"74736374010000008d0100000000000024f22edd9b5997a40a000000746363746c3a20310a0100000003000000000000"
+	"000400000077616e28000000636c6173736966792877616e3a20322072756c65732920e28692206d61726b20e2869220"
+	"656e64010000000000000002000000000000000300000000000000040000000000000005000000010000000600000007"
+	"00000001000000020000000100000002000000020000006300000068080000050000006774707502000000050000006b"
+	"65657000000000000000000000000000000000000000000000000006000000766f6963650a0000000000000014000000"
+	"000000001e00000000000000020000000b000000000000000044000000000000010000000600000063616c6c730c0000"
+	"000000000001440000ffffffff0000000000000000020000006574683000000000000000000000000002000000000000"
+	"000300000004000000007c000001000000657468302e31303000000000000000000300000001000000030000000b0000"
+	"00007c00000100000001000000657468300000000000000000000000000200000000000000";
+
+static unsigned char *from_hex(const char *hex, size_t *ret_len)
+{
+	unsigned char *bytes;
+
+	*ret_len = strlen(hex) / 2;
+	bytes = malloc(*ret_len);
+	for (size_t i = 0; i < *ret_len; i++)
+		sscanf(hex + 2 * i, "%2hhx", &bytes[i]);
+	return bytes;
+}
+
+/* What schema 1 did not have. */
+static void forget_tunnels(struct state *s)
+{
+	struct state_pipeline *p = &s->pipelines[0];
+
+	for (size_t i = 0; i < s->n_tunnels; i++) {
+		free(s->tunnels[i].name);
+		free(s->tunnels[i].type);
+		free(s->tunnels[i].local);
+		free(s->tunnels[i].remote);
+		free(s->tunnels[i].device);
+	}
+	p->rules_digest = 0;
+	p->tunnel_chunks = 0;
+	p->n_tunnels = s->n_tunnels = s->n_devices = 0;
 }
 
 /* Encoding is a complete and canonical description, so equal blobs mean equal states. */
@@ -96,7 +139,8 @@ int main(void)
 	test_eq(state_tunnel_find(&r.now, "site-b")->id, 5);
 	test_ok(!state_tunnel_find(&r.now, "site-c"));
 	test_eq(r.now.pipelines[0].tunnels[0].digest, 77);
-	test_streq(state_device_find(&r.now, 12)->name, "vx0");
+	test_streq(state_device_find(&r.now, 12, s.devices[0].mac)->name, "vx0");
+	test_ok(!state_device_find(&r.now, 12, (const uint8_t[6]){ 2, 1, 1, 1, 1, 2 }));
 	state_record_done(&r);
 
 	test_case("padding behind the blob does not matter");
@@ -154,6 +198,20 @@ int main(void)
 	copy.hooks[0].pipeline = 4;
 	test_eq(state_encode(&copy, NULL, (void **)&blob, &len), 0);
 	test_eq(state_decode(blob, len, &r, &schema), -EBADMSG);
+	free(blob);
+
+	test_case("a state of schema 1 is read");
+	blob = from_hex(schema_1, &len);
+	test_eq(state_decode(blob, len, &r, &schema), 0);
+	test_eq(schema, 1);
+	forget_tunnels(&s);
+	test_ok(equal(&s, &r.now));
+	test_ok(!r.has_next && !r.now.n_tunnels && !r.now.n_devices && !r.now.pipelines[0].n_tunnels);
+	state_record_done(&r);
+	accepted = 0;
+	for (size_t n = 0; n < len; n++)
+		accepted += !state_decode(blob, n, &r, &schema);
+	test_eq(accepted, 0);
 	free(blob);
 
 	state_done(&copy);
