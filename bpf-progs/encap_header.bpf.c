@@ -9,6 +9,7 @@
  * into a tunnel device. Ethernet addresses of the outer frame are written when its next hop is known, at the end.
  */
 #include "tcctl/encap.h"
+#include "tcctl/octets.h"
 
 #define L3 TCCTL_DATA_OFFSET
 #define TTL_DEFAULT 64 /* inherited from what has none */
@@ -192,33 +193,6 @@ static __always_inline bool set_metadata(struct __sk_buff *skb, struct tcctl_enc
 	return true;
 }
 
-/* An octet of a table of 64, by its index. */
-#define OCTETS_AT(row, field, at)                                                            \
-	case (at):                                                                           \
-		asm volatile("%0 = *(u64 *)(%1 + %2)"                                        \
-			     : "=r"(octets)                                                  \
-			     : "r"(row), "i"(__builtin_offsetof(struct tcctl_tunnel, field) + 8 * (at))); \
-		break
-static __always_inline __u32 qfi_of(const struct tcctl_tunnel *row, __u32 dscp)
-{
-	__u64 octets = 0;
-
-	switch (dscp >> 3 & 7) {
-		OCTETS_AT(row, qfi_of_dscp, 0);
-		OCTETS_AT(row, qfi_of_dscp, 1);
-		OCTETS_AT(row, qfi_of_dscp, 2);
-		OCTETS_AT(row, qfi_of_dscp, 3);
-		OCTETS_AT(row, qfi_of_dscp, 4);
-		OCTETS_AT(row, qfi_of_dscp, 5);
-		OCTETS_AT(row, qfi_of_dscp, 6);
-		OCTETS_AT(row, qfi_of_dscp, 7);
-	}
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	dscp = ~dscp;
-#endif
-	return octets >> 8 * (dscp & 7) & 63;
-}
-
 /* GRE's sequence number is the last word, behind an optional checksum and key. */
 static __always_inline void put_sequence(struct tcctl_encap *s, const struct tcctl_tunnel *row, const __u32 at)
 {
@@ -258,7 +232,7 @@ static __always_inline __u32 put_l4(struct __sk_buff *skb, struct tcctl_encap *s
 	if (tcctl_encaps(TCCTL_T_GTPU) && row->length_at) {
 		PUT16(at + 10, bpf_htons(len - 16));
 		if (FLAGS(row) & TCCTL_TF_QFI)
-			PUT8(at + 22, (AT8(at + 22) & 0xc0) | qfi_of(row, s->tos >> 2));
+			PUT8(at + 22, (AT8(at + 22) & 0xc0) | (tcctl_octet(skb, row, qfi_of_dscp, s->tos >> 2) & 63));
 	}
 	if (tcctl_encaps(TCCTL_T_VXLAN) && FLAGS(row) & TCCTL_TF_GBP) {
 		n = skb->mark & 0xffff;

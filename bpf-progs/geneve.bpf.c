@@ -16,16 +16,50 @@
 #define OPTION_CRITICAL 0x00008000U
 #define OPTIONS_MAX 8 /* that are looked through; a packet with more is refused */
 
-/* The tunnel's own option at this distance from the first one: class and type. 0: none. */
-static __always_inline __u32 own_option(const struct tcctl_tunnel *row, __u32 at)
+/*
+ * The tunnel's own option at this distance from the first one: class and type. 0: none. Options begin at 36 or 56, behind outer IP,
+ * UDP and GENEVE header. Each place is a case of its own: a pointer with a variable offset would be too much for
+ * the verifier, see tcctl/octets.h.
+ */
+#define WORD(at)                                                                                          \
+	case (at):                                                                                        \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                                     \
+			     : "=r"(word)                                                                 \
+			     : "r"(row), "i"(__builtin_offsetof(struct tcctl_tunnel, header) + (at)));     \
+		break
+static __always_inline __u32 own_option(struct __sk_buff *skb, const struct tcctl_tunnel *row, __u32 at)
 {
-	__u64 i = row->l4_at + 16 + at;
+	__u32 i = row->l4_at + 16 + at;
+	__u64 word = 0;
 
-	if (i + 4 > row->header_len || i > TCCTL_TEMPLATE_MAX - 4)
+	if (i + 4 > row->header_len)
 		return 0;
-	i &= TCCTL_TEMPLATE_MAX - 1; /* for the verifier: within the row */
-	asm volatile("" : "+r"(i));
-	return (__u32)row->header[i] << 24 | (__u32)row->header[i + 1] << 16 | (__u32)row->header[i + 2] << 8;
+	switch (i) {
+		WORD(36);
+		WORD(40);
+		WORD(44);
+		WORD(48);
+		WORD(52);
+		WORD(56);
+		WORD(60);
+		WORD(64);
+		WORD(68);
+		WORD(72);
+		WORD(76);
+		WORD(80);
+		WORD(84);
+		WORD(88);
+		WORD(92);
+		WORD(96);
+		WORD(100);
+		WORD(104);
+		WORD(108);
+		WORD(112);
+		WORD(116);
+		WORD(120);
+		WORD(124);
+	}
+	return tcctl_forget(skb, bpf_ntohl(word) & 0xffffff00);
 }
 
 /* Are there options that must be understood and are not, or lengths that lie? */
@@ -41,7 +75,7 @@ static __always_inline bool options_bad(struct __sk_buff *skb, const struct tcct
 		if (at + 4 > len || !tcctl_read_slow(skb, start + at, &w, 1))
 			return true;
 		w = bpf_ntohl(w);
-		if (w & OPTION_CRITICAL && (w & 0xffffff00) != own_option(row, at))
+		if (w & OPTION_CRITICAL && (w & 0xffffff00) != own_option(skb, row, at))
 			return true;
 		at += 4 + 4 * (w & 31);
 		at = tcctl_forget(skb, at);

@@ -12,6 +12,7 @@
  * ignored.
  */
 #include "tcctl/decap.h"
+#include "tcctl/octets.h"
 
 #define GTPU_VERSION 0xf0000000U /* version and protocol type */
 #define GTPU_V1 0x30000000U
@@ -39,7 +40,7 @@ static __always_inline bool extensions(struct __sk_buff *skb, struct tcctl_decap
 			break;
 		if (next == GTPU_PDU_SESSION) {
 			if (d->flags & TCCTL_TF_QFI_IN)
-				d->dscp = row->dscp_of_qfi[w >> 8 & 63];
+				d->dscp = tcctl_octet(skb, row, dscp_of_qfi, w >> 8);
 		} else if (next & 0x80) {
 			break;
 		}
