@@ -402,7 +402,7 @@ int desired_make(const struct spec *spec, const struct nl_links *links, const st
 		interface_of[i] = SPEC_NONE;
 	err = match(&m);
 	if (!err)
-		err = desired_device_tunnels(spec, links, interface_of, diags, &tunnel_of);
+		err = desired_device_tunnels(spec, links, tunnels, interface_of, diags, &tunnel_of);
 	if (err)
 		return err;
 	b.builtin = object_builtin_digest();

@@ -14,8 +14,22 @@ static bool is_told(const struct spec_hook *hook)
 	return hook->enabled && (hook->encap != SPEC_NONE || hook->n_routes || hook->class_tunnels);
 }
 
-int desired_device_tunnels(const struct spec *spec, const struct nl_links *links, const int *interface_of,
-			   struct tcctl_diags *diags, int **ret_of)
+/* Who writes `device` as ip(8) has `dev` would lose all else that leaves there, a remote login first of all. */
+static void is_way(const struct spec_tunnel *t, struct tcctl_diags *diags)
+{
+	struct diag *g;
+
+	g = diag_error(diags, &t->loc,
+		       "tunnel %s: all that leaves %s would go into the tunnel, and %s is the way to its remote", t->name,
+		       t->device, t->device);
+	diag_hint(g,
+		  "`underlay: %s` is what outer packets leave through; if all is meant: interfaces: %s: { egress: { encap: %s } }",
+		  t->device, t->device, t->name);
+	diag_errno(diag_device(g, "%s", t->device), EINVAL);
+}
+
+int desired_device_tunnels(const struct spec *spec, const struct nl_links *links, const struct tunnel_resolved *resolved,
+			   const int *interface_of, struct tcctl_diags *diags, int **ret_of)
 {
 	int *of = malloc((links->n + 1) * sizeof(*of));
 	int err = 0;
@@ -35,6 +49,11 @@ int desired_device_tunnels(const struct spec *spec, const struct nl_links *links
 		if (interface_of[k] != SPEC_NONE &&
 		    is_told(&spec->interfaces[interface_of[k]].hook[SPEC_EGRESS]))
 			continue;
+		if (resolved[i].way == link->ifindex) {
+			is_way(t, diags);
+			err = -EINVAL;
+			continue;
+		}
 		if (of[k] == SPEC_NONE) {
 			of[k] = i;
 			continue;

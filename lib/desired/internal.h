@@ -31,9 +31,10 @@ bool desired_print_encap(FILE *f, const char *sep, const struct spec *spec, cons
 
 /*
  * The devices that tunnels name. *ret_of (malloc()ed, per link) is the tunnel that takes what leaves there although no
- * interface says so, or SPEC_NONE. -EINVAL with a diagnostic: it could be several.
+ * interface says so, or SPEC_NONE. -EINVAL with a diagnostic: it could be several, or
+ * it is the device that the tunnel's own packets leave through.
  */
-int desired_device_tunnels(const struct spec *spec, const struct nl_links *links, const int *interface_of,
-			   struct tcctl_diags *diags, int **ret_of);
+int desired_device_tunnels(const struct spec *spec, const struct nl_links *links, const struct tunnel_resolved *resolved,
+			   const int *interface_of, struct tcctl_diags *diags, int **ret_of);
 
 #endif

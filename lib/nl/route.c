@@ -45,12 +45,14 @@ static int route_attr(const struct nlattr *attr, void *data)
  */
 static int take_route(void *arg, const struct nlmsghdr *nlh)
 {
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct nl_route route = {};
 	struct route_ctx ctx = { .route = &route };
 
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct rtmsg))
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm))
 		return -EBADMSG;
-	if (mnl_attr_parse(nlh, sizeof(struct rtmsg), route_attr, &ctx) < 0)
+	route.local = rtm->rtm_type == RTN_LOCAL;
+	if (mnl_attr_parse(nlh, sizeof(*rtm), route_attr, &ctx) < 0)
 		return ctx.err ? ctx.err : -EBADMSG;
 	*(struct nl_route *)arg = route;
 	return 0;

@@ -8,6 +8,7 @@
 struct nl_route {
 	uint32_t ifindex; /* it leaves through */
 	uint32_t mtu;	  /* of the route itself; 0: that of the device */
+	bool local;	  /* the address is this host's */
 };
 
 /* The route to an address (family 4 or 6, network byte order), through `ifindex` and with `mark` unless 0.

@@ -75,6 +75,42 @@ static int make_device(struct resolving *r, const struct spec_tunnel *t, struct 
 	return 0;
 }
 
+/* The kinds of kernel devices that can be `external`. */
+static const char *const external_kinds[TCCTL_T_MAX][4] = {
+	[TCCTL_T_VXLAN] = { "vxlan" },
+	[TCCTL_T_GENEVE] = { "geneve" },
+	[TCCTL_T_GRE] = { "gre", "gretap", "ip6gre", "ip6gretap" },
+	[TCCTL_T_IPIP] = { "ipip", "sit", "ip6tnl" },
+};
+
+static int check_external(struct resolving *r, const struct spec_tunnel *t, const struct nl_link *link)
+{
+	const char *const *kinds = external_kinds[t->type];
+
+	for (size_t k = 0; k < ARRAY_SIZE(external_kinds[0]) && kinds[k]; k++)
+		if (!strcmp(link->kind, kinds[k]))
+			return 0;
+	diag_device(diag_errno(diag_error(r->diags, &t->loc, "tunnel %s: '%s' is of kind %s, expected an external %s",
+					  t->name, t->device, link->kind[0] ? link->kind : "hardware",
+					  tunnel_type_name(t->type)),
+			       EINVAL),
+		    "%s", t->device);
+	return -EINVAL;
+}
+
+static int check_loopback(struct resolving *r, const struct spec_tunnel *t, const struct nl_link *link)
+{
+	if (link->type != ARPHRD_LOOPBACK)
+		return 0;
+	diag_device(diag_errno(diag_hint(diag_error(r->diags, &t->loc,
+						    "tunnel %s: '%s' is the loopback device, which others need as it is",
+						    t->name, t->device),
+					 "with a name that no device has, one is made"),
+			       EINVAL),
+		    "%s", t->device);
+	return -EINVAL;
+}
+
 static int add_device(struct resolving *r, size_t i)
 {
 	const struct spec_tunnel *t = &r->spec->tunnels[i];
@@ -97,8 +133,11 @@ static int add_device(struct resolving *r, size_t i)
 	}
 	if (t->mode == SPEC_TUNNEL_METADATA) {
 		r->w.tunnels[i].device = link->ifindex;
-		return 0;
+		return check_external(r, t, link);
 	}
+	err = link ? check_loopback(r, t, link) : 0;
+	if (err)
+		return err;
 	for (size_t k = 0; k < r->w.n_devices && !d; k++)
 		if (link && r->w.devices[k].ifindex == link->ifindex)
 			d = &r->w.devices[k];
@@ -169,6 +208,9 @@ static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t u
 		r->err = r->err ? r->err : err;
 		return;
 	}
+	if (route.local)
+		diag_hint(diag_warning(r->diags, &t->loc, "tunnel %s: remote %s is an address of this host", t->name, text),
+			  "are `local` and `remote` the wrong way round?");
 	if (err) {
 		mtu = underlay ? link_mtu(r, underlay, &device) : MTU_GUESS;
 		diag_hint(

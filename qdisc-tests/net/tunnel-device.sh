@@ -161,4 +161,21 @@ check "remove" tc_client remove
 sed 's/site-b: {/other: { type: gre, local: 10.0.1.1, remote: 10.0.1.3, inner: eth, device: vx-b }\n  site-b: {/' a.yaml >h.yaml
 check_rc "two tunnels and one device: which takes what leaves?" 1 tc_client apply h.yaml
 check_match "it says how to tell" "$OUT" 'have the same device.*|interfaces: vx-b:'
+must ip -n client route add 10.0.1.0/24 dev c0
+config ", device: c0" >i.yaml
+check_rc "a device that is the way to the remote" 1 tc_client apply i.yaml
+check_match "says what to write" "$OUT" "i.yaml:3:.*tunnel site-b: .*c0 .*the way to its remote.*\`underlay: c0\`"
+sed 's/c0: {/c0: { encap: site-b,/' i.yaml >j.yaml
+check_rc "unless all of it is meant to go there" 2 tc_client plan j.yaml
+config ", device: lo" >k.yaml
+check_rc "loopback" 1 tc_client apply k.yaml
+check_match "is no device for it" "$OUT" "k.yaml:3:.*tunnel site-b: .*'lo' is the loopback device"
+sed 's/local: 10.0.1.1, remote: 10.0.1.2/local: 10.0.1.2, remote: 10.0.1.1/' a.yaml >l.yaml
+check_match "a remote that is here" "$(tc_client plan l.yaml 2>&1)" \
+	'l.yaml:3:.*warning: tunnel site-b: remote 10.0.1.1 is an address of this host'
+must ip -n client link add ext type vxlan external dstport 4790
+sed 's/vxlan/gre/; s/vni: 42/mode: metadata, device: ext, key: 42/' a.yaml | sed 's/, device: vx-b//' >m.yaml
+check_rc "an external device of another kind" 1 tc_client apply m.yaml
+check_match "says which" "$OUT" "m.yaml:3:.*tunnel site-b: 'ext' is of kind vxlan, expected .*gre"
+must ip -n client link del ext
 check_eq "nothing is left" "$(in_ns client ip -o link | grep -c vx-b)" 0
