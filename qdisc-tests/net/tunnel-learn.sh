@@ -61,6 +61,11 @@ config lan 10.0.1.2 | sed 's/, fdb: .*/, remote: 10.0.1.2 }/' >e.yaml
 check "without learning" t apply e.yaml
 check_eq "the table of stations is gone" "$(find /sys/fs/bpf/tcctl -name learned | wc -l)" 0
 check "with it again" t apply a.yaml
+in_ns client ping -qc1 -W2 10.9.0.2 >/dev/null
+check_eq "which learns" "$(stations)" 1
+sed 's/local: 10.0.1.1/local: 10.0.1.9/' a.yaml >f.yaml
+check "another address of its own" t apply f.yaml
+check_eq "makes it another one: what it knew may be of another family" "$(stations)" 0
 check "remove" t remove
 check_eq "nothing is left" "$(in_ns client ip -o link; in_ns client tc qdisc show)" "$before"
 check "no pins" test ! -e /sys/fs/bpf/tcctl
