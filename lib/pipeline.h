@@ -105,16 +105,15 @@ int pipeline_entry(const struct pipeline *p, uint32_t *ret);
 /* ctl.generation */
 int pipeline_generation_get(const struct pipeline *p, uint32_t *ret);
 int pipeline_generation_set(const struct pipeline *p, uint32_t generation);
-/* Put an arena (lines of 64 bytes) into a slot, see TCCTL_ARENA_SLOT; nothing reads that slot now. */
-int pipeline_arena_put(const struct pipeline *p, uint32_t slot, const void *lines, size_t n_lines);
+/* A map for an arena (lines of 64 bytes): a new fd. pipeline_inner_put() puts it into a slot of "arenas". */
+int pipeline_arena_make(const void *lines, size_t n_lines);
 /* Give the memory of an arena back that nothing can read any more. */
 void pipeline_arena_drop(const struct pipeline *p, uint32_t slot);
 
 /* Tables that stay the same over changes: a map of a kind, pinned under a digest of all that it was made from. */
 int pipeline_keep(const struct pipeline *p, const char *kind, uint64_t digest, int fd);
 int pipeline_kept(const struct pipeline *p, const char *kind, uint64_t digest); /* a new fd; -ENOENT */
-/* Forget the others of that kind. */
-/* All but that one of its kind; that one. */
+/* Forget: the others of its kind; that one. */
 void pipeline_keep_only(const struct pipeline *p, const char *kind, uint64_t digest);
 void pipeline_keep_not(const struct pipeline *p, const char *kind, uint64_t digest);
 /* A map into a slot of a map of maps that nothing reads now; and out of one. */

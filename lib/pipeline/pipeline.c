@@ -170,7 +170,7 @@ int pipeline_generation_set(const struct pipeline *p, uint32_t generation)
 
 #define ARENA_BATCH 16384 /* lines per call: 1 MB */
 
-int pipeline_arena_put(const struct pipeline *p, uint32_t slot, const void *lines, size_t n_lines)
+int pipeline_arena_make(const void *lines, size_t n_lines)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP);
 	_cleanup_free_ uint32_t *keys = NULL;
@@ -196,7 +196,7 @@ int pipeline_arena_put(const struct pipeline *p, uint32_t slot, const void *line
 			if (bpf_map_update_elem(fd, &keys[i], values + (size_t)i * 64, BPF_ANY))
 				return -errno;
 	}
-	return bpf_map_update_elem(pipeline_map(p, "arenas"), &slot, &fd, BPF_ANY) ? -errno : 0;
+	return TAKE_FD(fd);
 }
 
 void pipeline_arena_drop(const struct pipeline *p, uint32_t slot)

@@ -7,6 +7,7 @@
 
 #include "counters.h"
 #include "diag.h"
+#include "digest.h"
 #include "object.h"
 #include "observe.h"
 #include "pin.h"
@@ -35,8 +36,12 @@ static int undo_arena(void *ctx, size_t i)
 {
 	struct tx *tx = ctx;
 
-	pipeline_arena_drop(&tx->pipelines[i].p, tx->pipelines[i].new_slot);
-	tx_tunnels_undo(&tx->pipelines[i]);
+	struct tx_pipeline *tp = &tx->pipelines[i];
+
+	pipeline_arena_drop(&tp->p, tp->new_slot);
+	if (tp->keeps_new_arena)
+		pipeline_keep_not(&tp->p, ARENA_KIND, tp->kept_arena);
+	tx_tunnels_undo(tp);
 	return 0;
 }
 
@@ -74,21 +79,64 @@ static int make_chunks(struct tx *tx, struct tx_pipeline *tp, const struct state
 	return err;
 }
 
-/* Compile the rule set and put it where the next data generation finds it. */
-static int build_rules(struct tx *tx, struct tx_pipeline *tp, const struct model_pipeline *want,
-		       const struct spec_ruleset *set, const uint32_t *counter_ids)
+/* All that an arena is made from; never 0. */
+static uint64_t arena_digest(const struct tx *tx, const struct model_pipeline *want, const struct spec_ruleset *set,
+			     const uint32_t *counter_ids)
+{
+	const struct spec *spec = tx->s->spec;
+	uint64_t h = digest_u64(want->rules_digest, object_builtin_digest());
+
+	h = digest_bytes(h, counter_ids, set->n_rules * sizeof(*counter_ids));
+	for (size_t i = 0; i < spec->n_classes; i++) {
+		const struct spec_class *c = &spec->classes[i];
+
+		h = digest_str(h, c->name);
+		h = digest_u64(h, c->flags & TCCTL_C_TUNNEL && c->tunnel != SPEC_NONE ? tx->tunnel_ids[c->tunnel] : 0);
+	}
+	return h ? h : 1;
+}
+
+/* A compiled rule set, as a map: a new fd. */
+static int compile_rules(struct tx *tx, const struct model_pipeline *want, const struct spec_ruleset *set,
+			 const uint32_t *counter_ids)
 {
 	const struct rules_options options = { .tunnel_ids = want->hook->class_tunnels && want->n_tunnels ? tx->tunnel_ids :
 													    NULL };
 	struct rules_arena arena = {};
-	int err;
+	int fd;
 
-	err = rules_compile(tx->s->spec, set, counter_ids, &options, tx->s->diags, &arena, NULL);
-	if (err)
-		return err;
-	err = pipeline_arena_put(&tp->p, tp->new_slot, arena.lines, arena.n_lines);
+	fd = rules_compile(tx->s->spec, set, counter_ids, &options, tx->s->diags, &arena, NULL);
+	if (fd)
+		return fd;
+	fd = pipeline_arena_make(arena.lines, arena.n_lines);
 	rules_arena_done(&arena);
-	if (err)
+	return fd;
+}
+
+/* Put the compiled rule set where the next data generation finds it. With tunnels, which change more often than rules
+ * that take seconds to compile, it is kept. */
+static int build_rules(struct tx *tx, struct tx_pipeline *tp, const struct model_pipeline *want,
+		       const struct spec_ruleset *set, const uint32_t *counter_ids)
+{
+	const uint64_t digest = want->n_tunnels ? arena_digest(tx, want, set, counter_ids) : 0;
+	const size_t errors = tx->s->diags->n_errors;
+	_cleanup_close_ int fd = -1;
+	int err = 0;
+
+	tp->kept_arena = digest;
+	fd = digest ? pipeline_kept(&tp->p, ARENA_KIND, digest) : -ENOENT;
+	if (fd < 0) {
+		fd = compile_rules(tx, want, set, counter_ids);
+		if (fd >= 0 && digest) {
+			err = pipeline_keep(&tp->p, ARENA_KIND, digest, fd);
+			tp->keeps_new_arena = !err;
+		}
+	}
+	if (fd < 0)
+		err = fd;
+	if (!err)
+		err = pipeline_inner_put(&tp->p, "arenas", tp->new_slot, fd);
+	if (err && tx->s->diags->n_errors == errors)
 		diag_errno(diag_object(diag_error(tx->s->diags, &set->loc, "cannot load rule set '%s': %s", set->name,
 						  strerror(-err)),
 				       "p%u map arenas", tp->pp->id),

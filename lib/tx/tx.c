@@ -129,9 +129,11 @@ int tx_settle(struct tx *tx)
 			pipeline_arena_drop(&tp->p, tp->old_slot);
 			tx_tunnels_drop(tp, tp->old_slot);
 			pipeline_keep_only(&tp->p, "routes", tp->kept_routes);
+			pipeline_keep_only(&tp->p, ARENA_KIND, tp->kept_arena);
 		} else if (tp->pp->swap && !s->want.pipelines[tp->pp->want].n_tunnels) {
 			tx_tunnels_drop(tp, tp->old_slot); /* it has lost its tunnels */
 			pipeline_keep_only(&tp->p, "routes", 0);
+			pipeline_keep_only(&tp->p, ARENA_KIND, 0);
 		}
 		if (e && !err) {
 			err = e;

@@ -15,6 +15,8 @@
 #include "session.h"
 #include "tx/undo.h"
 
+#define ARENA_KIND "arena" /* of tables that are kept, see pipeline_keep() */
+
 struct tx_pipeline {
 	const struct plan_pipeline *pp;
 	struct pipeline p;
@@ -24,6 +26,8 @@ struct tx_pipeline {
 	uint32_t old_slot, new_slot; /* of the arenas and tunnel tables; equal: the same one */
 	uint64_t kept_routes; /* digest of the table that is pinned for later; 0: none */
 	bool keeps_new;	      /* it has been pinned by this change */
+	uint64_t kept_arena;  /* the same of the arena */
+	bool keeps_new_arena;
 	char filter_name[NL_BPF_NAME_MAX];
 };
 

@@ -6,6 +6,7 @@
 # timeout: 240
 . "${0%/*}/../lib/lib.sh"
 need_file "$TCCTL" "$PKT"
+need_cmd jq
 topo_pair
 # What goes to 10.9.0.0/16 leaves through c0 and is put into the tunnel there.
 must in_ns client ip route add 10.9.0.0/16 via 10.0.1.2
@@ -115,6 +116,27 @@ out=$(receiver_wait rx)
 check_match "packets arrive, tagged inside" "$out" '"received":3,.*"dscp":\{"46":3\}'
 check_rc "plan sees none" 0 t plan both.yaml
 
+# rules are not compiled again because a tunnel changes
+arenas() { # map ids of the arenas that are kept
+	find /sys/fs/bpf/tcctl -name 'arena-*' | while read -r f; do "$BPFTOOL" -j map show pinned "$f" | jq .id; done | sort | xargs
+}
+rules=$(arenas)
+check_match "compiled rules are kept" "$rules" '^[0-9]+'
+sed 's/key: 7/key: 7, ttl: 9/' both.yaml >ttl.yaml
+check "another tunnel, the same rules" t apply ttl.yaml
+check_eq "as they were" "$(arenas)" "$rules"
+check "and back" t apply both.yaml
+receiver_start rx server -P 5060 -n 3 -t 5
+in_ns client "$PKT" send -d 10.9.0.2 -P 5060 -n 3 >/dev/null
+check_match "packets are tagged still" "$(receiver_wait rx)" '"received":3,.*"dscp":\{"46":3\}'
+sed 's/dscp: EF/dscp: AF41/; s/key: 7/key: 7, ttl: 9/' both.yaml >af.yaml
+check "other rules and another tunnel" t apply af.yaml
+check_no_match "are new ones" " $(arenas) " " (${rules// /|}) "
+receiver_start rx server -P 5060 -n 3 -t 5
+in_ns client "$PKT" send -d 10.9.0.2 -P 5060 -n 3 >/dev/null
+check_match "that tag otherwise" "$(receiver_wait rx)" '"received":3,.*"dscp":\{"34":3\}'
+check "and back" t apply both.yaml
+
 # tables of routes are pinned for the next change: for as long as they are in use
 kept() { find /sys/fs/bpf/tcctl -name 'routes-*' | wc -l; }
 many() { # N: both.yaml with as many routes more
@@ -146,6 +168,7 @@ check "many routes again" t apply many.yaml
 sed 's/c0: .*/c0: { ingress: { rules: wan }, egress: { mode: enforce } } }/' rules.yaml >none.yaml
 check "nothing at all at egress" t apply none.yaml
 check_eq "nothing is kept then, too" "$(kept)" 0
+check_eq "rules without tunnels are not kept" "$(arenas)" ""
 
 check "remove at the other end" "$TCCTL" remove --netns server
 check "remove" t remove
