@@ -111,7 +111,8 @@ int status_tunnels_stations(const struct state *state, int owner_fd, struct stat
 			const int tunnel = keys[i].tunnel <= TCCTL_TUNNELS_MAX ? at[keys[i].tunnel] : -1;
 
 			if (tunnel >= 0 &&
-			    (uint32_t)now.tv_sec - values[i].seen <= state->tunnels[tunnel].ageing)
+			    /* signed: it may have been seen since `now` */
+			    (int32_t)((uint32_t)now.tv_sec - values[i].seen) <= (int32_t)state->tunnels[tunnel].ageing)
 				tunnels[tunnel].stations++;
 		}
 		in = out;
