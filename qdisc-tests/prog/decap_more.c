@@ -257,6 +257,19 @@ static void delivery(void)
 		test_ok(!r.skb.cb[0] && !r.skb.cb[4]);
 		test_ok(!memcmp(out, device ? "\2\7\7\7\7\7" : (const char *)in_ip.data, 6));
 	}
+	/* The test run's device is the loopback, of address 0: what is for that is for this host. */
+	eth.device = 0;
+	tunnels_set(&t, 1, &eth);
+	test_case("a frame without a device goes on when it and the outer one are for this host");
+	for (int own = 0; own < 4; own++) {
+		memset(in_vxlan.data, 0, 6);
+		memset(in_vxlan.data + 50, 0, 6);
+		in_vxlan.data[5] = own & 1 ? 0 : 7;
+		in_vxlan.data[55] = own & 2 ? 0 : 7;
+		r = run("root", &in_vxlan);
+		test_eq(r.verdict, own == 3 ? -1 : REDIRECT);
+		test_ok(r.out_len == inner.len && !memcmp(out, in_vxlan.data + 50, inner.len));
+	}
 	test_case("what came through no tunnel goes on");
 	r = run("root", &inner);
 	test_eq(r.verdict, -1);

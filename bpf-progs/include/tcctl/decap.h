@@ -544,7 +544,8 @@ static __always_inline void tcctl_decap_frame(struct __sk_buff *skb, const struc
 }
 
 /* Ethernet inside; d->eth has the header. */
-static __always_inline enum tcctl_stripped tcctl_decap_eth(struct __sk_buff *skb, struct tcctl_decap *d, __u64 gso)
+static __always_inline enum tcctl_stripped tcctl_decap_eth(struct __sk_buff *skb, struct tcctl_decap *d,
+							   const struct tcctl_tunnel *row, __u64 gso)
 {
 	struct tcctl_decap_frame f;
 	__u64 family = 0;
@@ -591,6 +592,13 @@ static __always_inline enum tcctl_stripped tcctl_decap_eth(struct __sk_buff *skb
 	eth = (void *)tcctl_data_at(skb, 0);
 	if ((__u8 *)eth + 14 > tcctl_data_end(skb))
 		return TCCTL_STRIP_FAILED;
+	/* For another address than the outer frame: the stack must not take it for its own, see tcctl_is_for_stack(). */
+	if (!row->device && (eth[0] != d->eth[0] || *(__u16 *)(eth + 1) != *(const __u16 *)&d->eth[1])) {
+		bpf_skb_change_type(skb, TCCTL_PACKET_OTHERHOST);
+		eth = (void *)tcctl_data_at(skb, 0);
+		if ((__u8 *)eth + 14 > tcctl_data_end(skb))
+			return TCCTL_STRIP_FAILED;
+	}
 	eth[0] = d->eth[0];
 	eth[1] = d->eth[1];
 	eth[2] = d->eth[2];
@@ -648,7 +656,7 @@ static __always_inline int tcctl_decap_finish(struct __sk_buff *skb, struct tcct
 		if (tcctl_unlikely(d->inner + 14 > d->end || !tcctl_decap_read(skb, d, hdr, 4, 14)))
 			goto drop;
 		d->kind = TCCTL_INNER_OTHER;
-		stripped = tcctl_decap_eth(skb, d, gso);
+		stripped = tcctl_decap_eth(skb, d, row, gso);
 	} else {
 		bad = TCCTL_TUN_RX_PAYLOAD;
 		if (tcctl_unlikely(d->kind == TCCTL_INNER_OTHER))

@@ -33,11 +33,24 @@ static __always_inline bool tcctl_add_eth(struct __sk_buff *skb)
 }
 
 /*
+ * May the stack take an Ethernet frame that came out of a tunnel just as it is? It looks at what it found out about the outer
+ * frame: that it was for this device, which tcctl_decap_eth() keeps true, and of which family.
+ */
+static __always_inline bool tcctl_is_for_stack(struct __sk_buff *skb)
+{
+	__u32 protocol = tcctl_flags(skb) & TCCTL_F_IPV4 ? bpf_htons(TCCTL_ETH_IPV4) : bpf_htons(TCCTL_ETH_IPV6);
+
+	return !(cfg.flags & TCCTL_CFG_RAW) && tcctl_flags(skb) & (TCCTL_F_IPV4 | TCCTL_F_IPV6) && tcctl_l3(skb) == 14 &&
+	       tcctl_field(skb, pkt_type) == TCCTL_PACKET_HOST && tcctl_field(skb, protocol) == protocol;
+}
+
+/*
  * A decapsulated packet. IP in a device with Ethernet headers gets the device's address as destination: that is what makes the
  * device take it for its own.
  *
- * An Ethernet frame without a device of its tunnel's comes in once more through the device it came from, which finds out
- * anew whom it is for and what is in it; it passes that hook again as what it is now.
+ * An Ethernet frame without a device of its tunnel's goes on to the stack when it is IP for the same address as the outer frame.
+ * Any other comes in once more through the device it came from, which finds out anew whom it is for and what is in it; it
+ * passes that hook again as what it is now.
  */
 static __always_inline int tcctl_deliver(struct __sk_buff *skb, const struct tcctl_tunnel *row)
 {
@@ -46,7 +59,8 @@ static __always_inline int tcctl_deliver(struct __sk_buff *skb, const struct tcc
 	if (row->type == TCCTL_T_METADATA) /* that is where it came from */
 		return tcctl_pass(skb);
 	if (!device) {
-		if (row->type != TCCTL_T_VLAN && row->flags & TCCTL_TF_INNER_ETH && !(tcctl_hook(skb) & TCCTL_HOOK_EGRESS))
+		if (row->type != TCCTL_T_VLAN && row->flags & TCCTL_TF_INNER_ETH && !(tcctl_hook(skb) & TCCTL_HOOK_EGRESS) &&
+		    !tcctl_is_for_stack(skb))
 			return tcctl_redirect(skb, tcctl_field(skb, ifindex), BPF_F_INGRESS);
 		return tcctl_pass(skb);
 	}

@@ -44,6 +44,10 @@
 #include "tcctl/maps.h"
 #include "tcctl/count.h"
 
+/* skb->pkt_type, of linux/if_packet.h */
+#define TCCTL_PACKET_HOST 0
+#define TCCTL_PACKET_OTHERHOST 3
+
 /*
  * The slot a program sits in. `tcctl` sets it when it loads a program; under stock tc the default holds.
  * The verifier sees a constant, so jumps stay direct.

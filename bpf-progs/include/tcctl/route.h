@@ -108,6 +108,7 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 	if (row->underlay && ifindex != row->underlay)
 		ret = -1;
 	if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH)) {
+		bool own = tcctl_hook(skb) & TCCTL_HOOK_EGRESS && ifindex == tcctl_field(skb, ifindex);
 		__u16 *mac;
 
 		/* bpf_redirect_neigh() wants to take an Ethernet header off, even where there was none. */
@@ -121,6 +122,8 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 			}
 			if (cfg.flags & TCCTL_CFG_RAW)
 				mac[6] = row->family == 6 ? bpf_htons(TCCTL_ETH_IPV6) : bpf_htons(TCCTL_ETH_IPV4);
+			else if (own) /* it is on its way out already, and does not meet this hook a second time */
+				return tcctl_pass(skb);
 			return tcctl_redirect(skb, ifindex, 0);
 		}
 		for (int i = 0; i < 4; i++)
