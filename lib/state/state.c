@@ -432,22 +432,27 @@ int state_decode(const void *blob, size_t len, struct state_record *ret, uint32_
 	return 0;
 }
 
-/* Copies go through the codec too: one description of the structure, none to forget. */
+/* Copies go through the codec too: one description of the structure, none to forget. Turns what has been written into what is
+ * to be read; the caller frees its buffer. */
+static struct codec read_back(const struct codec *written)
+{
+	return (struct codec){ .schema = STATE_SCHEMA, .buf = written->buf, .cap = written->len, .err = written->err };
+}
+
 int state_pipeline_copy(const struct state_pipeline *p, struct state_pipeline *ret)
 {
 	struct codec out = { .writing = true, .schema = STATE_SCHEMA }, in;
 	struct state_pipeline copy = {};
 
 	code_pipeline(&out, (struct state_pipeline *)p);
-	in = (struct codec){ .schema = STATE_SCHEMA, .buf = out.buf, .cap = out.len, .err = out.err };
+	in = read_back(&out);
 	code_pipeline(&in, &copy);
 	free(out.buf);
-	if (in.err) {
+	if (in.err)
 		state_pipeline_done(&copy);
-		return in.err;
-	}
-	*ret = copy;
-	return 0;
+	else
+		*ret = copy;
+	return in.err;
 }
 
 int state_copy(const struct state *s, struct state *ret)
@@ -456,15 +461,14 @@ int state_copy(const struct state *s, struct state *ret)
 	struct state copy = {};
 
 	code_state(&out, (struct state *)s);
-	in = (struct codec){ .schema = STATE_SCHEMA, .buf = out.buf, .cap = out.len, .err = out.err };
+	in = read_back(&out);
 	code_state(&in, &copy);
 	free(out.buf);
-	if (in.err) {
+	if (in.err)
 		state_done(&copy);
-		return in.err;
-	}
-	*ret = copy;
-	return 0;
+	else
+		*ret = copy;
+	return in.err;
 }
 
 int state_tunnels_copy(const struct state *from, struct state *to)
@@ -472,7 +476,7 @@ int state_tunnels_copy(const struct state *from, struct state *to)
 	struct codec out = { .writing = true, .schema = STATE_SCHEMA }, in;
 
 	code_tunnels(&out, (struct state *)from);
-	in = (struct codec){ .schema = STATE_SCHEMA, .buf = out.buf, .cap = out.len, .err = out.err };
+	in = read_back(&out);
 	code_tunnels(&in, to);
 	free(out.buf);
 	if (in.err)

@@ -127,26 +127,24 @@ static int undo_add(void *ctx, size_t k)
 	return err == -ENOENT || err == -ENODEV || err == -EINVAL ? 0 : err;
 }
 
-static int undo_replace(void *ctx, size_t k)
+static int put_back(struct tx *tx, size_t k, enum nl_op_type type)
 {
-	struct tx *tx = ctx;
 	struct nl_op op;
-	int err = op_before(tx, k, NL_OP_FILTER_REPLACE, &op);
+	int err = op_before(tx, k, type, &op);
 
 	if (!err)
 		err = nl_run_one(tx->s->t->nl, &op);
 	return err == -ENODEV ? 0 : err;
 }
 
+static int undo_replace(void *ctx, size_t k)
+{
+	return put_back(ctx, k, NL_OP_FILTER_REPLACE);
+}
+
 static int undo_delete(void *ctx, size_t k)
 {
-	struct tx *tx = ctx;
-	struct nl_op op;
-	int err = op_before(tx, k, NL_OP_FILTER_ADD, &op);
-
-	if (!err)
-		err = nl_run_one(tx->s->t->nl, &op);
-	return err == -ENODEV ? 0 : err;
+	return put_back(ctx, k, NL_OP_FILTER_ADD);
 }
 
 static void plan_ops(struct tx *tx)
