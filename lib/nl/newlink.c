@@ -126,6 +126,38 @@ int nl_link_make(struct nl *nl, const struct nl_link_want *want)
 	return err;
 }
 
+struct peer {
+	uint32_t ifindex;
+	bool elsewhere; /* in another network namespace, where the number means another device */
+};
+
+static int peer_attr(const struct nlattr *attr, void *data)
+{
+	struct peer *peer = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_LINK: return nl_attr_u32(attr, &peer->ifindex) ? MNL_CB_ERROR : MNL_CB_OK;
+	case IFLA_LINK_NETNSID: peer->elsewhere = true; break;
+	}
+	return MNL_CB_OK;
+}
+
+/* A veth has its peer in IFLA_LINK; a dummy has none. */
+static int take_peer(void *arg, const struct nlmsghdr *nlh)
+{
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg))
+		return -EBADMSG;
+	return mnl_attr_parse(nlh, sizeof(struct ifinfomsg), peer_attr, arg) < 0 ? -EBADMSG : 0;
+}
+
+int nl_link_finish(struct nl *nl, uint32_t ifindex)
+{
+	struct peer peer = {};
+	int err = nl_ask(nl, link_request(nl, RTM_GETLINK, 0, ifindex, 0, 0), RTM_NEWLINK, take_peer, &peer);
+
+	return err || !peer.ifindex || peer.elsewhere ? err : raise_peer(nl, peer.ifindex);
+}
+
 int nl_link_change(struct nl *nl, uint32_t ifindex, uint32_t mtu, bool gso)
 {
 	struct nlmsghdr *nlh = link_request(nl, RTM_NEWLINK, 0, ifindex, 0, 0);

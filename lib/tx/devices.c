@@ -55,6 +55,13 @@ int tx_devices_commit(struct tx *tx)
 	for (size_t k = 0; k < plan->n_devices && !err; k++) {
 		const struct model_device *d = wanted(tx, &plan->devices[k]);
 
+		if (d && plan->devices[k].op != PLAN_ADD && tx->s->interrupted) {
+			err = nl_link_finish(tx->s->t->nl, d->ifindex);
+			if (err) {
+				failed(tx, d, "set up", err);
+				break;
+			}
+		}
 		if (plan->devices[k].op == PLAN_ADD) {
 			const struct nl_link_want want = { .name = d->name,
 							   .ifindex = d->ifindex,

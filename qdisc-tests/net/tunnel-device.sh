@@ -131,6 +131,19 @@ if type -P strace >/dev/null && strace -qq -o trace true; then
 		check_match "the device is up" "$(detail vx-b)" 'UP.* mtu 1450 '
 	done
 	check_rc "plan sees none" 0 tc_client plan a.yaml
+
+	# killed half way: the next apply makes it whole
+	tc_client remove -q
+	strace -f -qq -o trace -e trace=sendto "$TCCTL" apply -q --netns client a.yaml
+	flags=$(detail vx-b | grep -oE '<.*>')
+	mapfile -t kills < <(awk '/sendto/ { n++ } /sendto.*nlmsg_type=(RTM_NEWLINK|0x10 )/ { print n }' trace)
+	for at in "${kills[@]}"; do
+		tc_client remove -q
+		strace -f -qq -o /dev/null -e trace=sendto -e inject="sendto:signal=KILL:when=$at" \
+			"$TCCTL" apply -q --netns client a.yaml >/dev/null 2>&1
+		tc_client apply -q a.yaml
+		check_eq "killed at request $at, then applied again: it is up" "$(detail vx-b | grep -oE '<.*>')" "$flags"
+	done
 	check "remove" tc_client remove
 	check_eq "nothing is left" "$(listing)" "$before"
 else
