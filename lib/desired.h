@@ -16,6 +16,10 @@
 int desired_make(const struct spec *spec, const struct nl_links *links, const struct pipeline_object *objects,
 		 const struct tunnel_resolved *tunnels, struct tcctl_diags *diags, struct model *ret);
 
+/* Warns where aggregates may come to be encapsulated that cannot be; asks the kernel what devices offload. */
+void desired_warn_aggregates(const struct spec *spec, const struct nl_links *links, const struct tunnel_resolved *tunnels,
+			     const struct model *want, struct nl *nl, struct tcctl_diags *diags);
+
 /* Everything that a compiled rule set depends on: rules, the sets and classes they name. */
 uint64_t desired_ruleset_digest(const struct spec *spec, const struct spec_ruleset *set);
 

@@ -71,6 +71,8 @@ struct nl_link {
 	uint32_t mtu;	   /* bytes */
 	uint8_t operstate; /* IF_OPER_*: 6 up, 2 down, 0 unknown */
 	uint32_t master;   /* ifindex or 0 */
+	uint32_t lower;	   /* ifindex or 0: what it is on top of; of a veth: its other end */
+	bool lower_elsewhere; /* that is in another network namespace */
 	uint32_t gso_segs; /* most segments of an aggregate; 0: the kernel did not say */
 };
 

@@ -88,6 +88,7 @@ static int make_desired(struct session *s)
 	if (!err)
 		err = desired_make(s->spec, &s->links, s->objects, s->world.tunnels, s->diags, &s->want);
 	if (!err) {
+		desired_warn_aggregates(s->spec, &s->links, s->world.tunnels, &s->want, s->t->nl, s->diags);
 		s->want.devices = TAKE_PTR(s->world.devices);
 		s->want.n_devices = s->world.n_devices;
 	}

@@ -12,6 +12,7 @@
 /* What the configuration cannot know: numbers of devices, counters and tables. */
 struct tunnel_resolved {
 	uint32_t device, underlay; /* ifindex; 0: none */
+	uint32_t end; /* ifindex of the other end of `device`, where what left that arrives cut; 0: none */
 	uint32_t way;		   /* ifindex that the route to the remote leads through; 0: unknown */
 	uint32_t counters;	   /* first of TCCTL_TUN_MAX counter ids */
 	uint32_t flags;		   /* more TCCTL_TF_*: TCCTL_TF_TERMINATES where the hook is an ingress */
@@ -29,6 +30,9 @@ int tunnel_row_build(const struct spec_tunnel *t, const struct tunnel_resolved *
  * inside is part of it; of VLAN tags those after the first are, because devices take one above their MTU.
  */
 unsigned int tunnel_overhead(const struct spec_tunnel *t);
+
+/* Does what is put in front of a packet depend on its length or bytes, so that an aggregate cannot have it? */
+bool tunnel_needs_cut(const struct spec_tunnel *t);
 
 /* Is the kind of encapsulation in UDP? */
 bool tunnel_is_udp(uint8_t type);

@@ -20,6 +20,7 @@ struct matching {
 	const struct spec *spec;
 	const struct nl_links *links;
 	struct tcctl_diags *diags;
+	const bool *is_end; /* per link: the other end of one of our devices, which no pattern means */
 	int *interface_of; /* per link: index into spec.interfaces or SPEC_NONE */
 	int err;
 };
@@ -130,8 +131,8 @@ static void match_glob(struct matching *m, int index, const bool *exact)
 	for (size_t i = 0; i < m->links->n; i++) {
 		const struct nl_link *link = &m->links->items[i];
 
-		/* loopback is never meant by a pattern */
-		if (link->type == ARPHRD_LOOPBACK || fnmatch(iface->key, link->name, 0))
+		/* loopback and the far side of our own devices are never meant by a pattern */
+		if (link->type == ARPHRD_LOOPBACK || m->is_end[i] || fnmatch(iface->key, link->name, 0))
 			continue;
 		any = true;
 		if (!exact[i])
@@ -245,11 +246,10 @@ struct building {
 };
 
 /* What a hook has of tunnels. */
-static int add_tunnels(struct building *b, const struct spec_hook *hook, enum spec_dir dir, struct model_pipeline *p)
+static int add_tunnels(struct building *b, const struct spec_hook *hook, bool terminates, struct model_pipeline *p)
 {
 	_cleanup_free_ bool *out = desired_out(b->spec, hook);
-	/* what comes in and goes into a tunnel is forwarded by us; what goes out has been forwarded or is our own */
-	const uint32_t flags = dir == SPEC_INGRESS ? TCCTL_TF_TERMINATES : 0;
+	const uint32_t flags = terminates ? TCCTL_TF_TERMINATES : 0;
 	int err;
 
 	if (!out)
@@ -264,8 +264,9 @@ static int add_tunnels(struct building *b, const struct spec_hook *hook, enum sp
 	return 0;
 }
 
-/* Index of the pipeline that a hook runs; pipelines of equal content are one. */
-static int pipeline_for(struct building *b, const struct spec_hook *hook, enum model_link link, enum spec_dir dir)
+/* Index of the pipeline that a hook runs; pipelines of equal content are one. `terminates`: what goes into a tunnel there
+ * is forwarded by us, not by the stack before. */
+static int pipeline_for(struct building *b, const struct spec_hook *hook, enum model_link link, bool terminates)
 {
 	struct model_pipeline *p, new;
 	int err;
@@ -286,7 +287,7 @@ static int pipeline_for(struct building *b, const struct spec_hook *hook, enum m
 		new.rules_digest = desired_classes_digest(b->rules_digests[hook->ruleset], b->spec, hook);
 		new.data_digest = new.rules_digest;
 	}
-	err = b->spec->n_tunnels ? add_tunnels(b, hook, dir, &new) : 0;
+	err = b->spec->n_tunnels ? add_tunnels(b, hook, terminates, &new) : 0;
 	if (err)
 		goto fail;
 	for (size_t i = 0; i < b->m.n_pipelines; i++) {
@@ -363,23 +364,34 @@ static int hook_for(struct building *b, const struct spec_interface *iface, enum
 	return 0;
 }
 
-static int add_hook(struct building *b, const struct nl_link *link, int interface, enum spec_dir dir, int tunnel)
+/* `end`: where the egress hook goes instead, at ingress; or NULL. */
+static int add_hook(struct building *b, const struct nl_link *link, int interface, enum spec_dir dir, int tunnel,
+		    const struct nl_link *end)
 {
 	const struct spec_interface *iface = interface == SPEC_NONE ? NULL : &b->spec->interfaces[interface];
 	struct model_hook *hook = &b->m.hooks[b->m.n_hooks];
+	enum spec_side side = iface ? iface->side : SPEC_SIDE_WAN;
 	const struct spec_hook *wanted;
+	bool terminates;
 	int pipeline, err;
 
 	err = hook_for(b, iface, dir, tunnel, &wanted);
 	if (err || !wanted)
 		return err;
-	pipeline = pipeline_for(b, wanted, has_l2(link->type) ? MODEL_LINK_ETHER : MODEL_LINK_RAW, dir);
+	/* what goes out has been forwarded by the stack, or is our own, and so has what comes in at the other end */
+	terminates = dir == SPEC_INGRESS;
+	if (dir == SPEC_EGRESS && end) {
+		link = end;
+		dir = SPEC_INGRESS;
+		side = side == SPEC_SIDE_WAN ? SPEC_SIDE_LAN : SPEC_SIDE_WAN;
+	}
+	pipeline = pipeline_for(b, wanted, has_l2(link->type) ? MODEL_LINK_ETHER : MODEL_LINK_RAW, terminates);
 	if (pipeline < 0)
 		return pipeline;
 	*hook = (struct model_hook){
 		.ifindex = link->ifindex, .dir = dir, .pipeline = pipeline, .prio = MODEL_PRIO,
 		.handle = MODEL_HANDLE, .interface = interface,
-		.hook_id = hook_flags(iface ? iface->side : SPEC_SIDE_WAN, dir),
+		.hook_id = hook_flags(side, dir),
 	};
 	snprintf(hook->device, sizeof(hook->device), "%s", link->name);
 	b->m.n_hooks++;
@@ -389,7 +401,9 @@ static int add_hook(struct building *b, const struct nl_link *link, int interfac
 int desired_make(const struct spec *spec, const struct nl_links *links, const struct pipeline_object *objects,
 		 const struct tunnel_resolved *tunnels, struct tcctl_diags *diags, struct model *ret)
 {
-	_cleanup_free_ int *interface_of = malloc((links->n + 1) * sizeof(*interface_of)), *tunnel_of = NULL;
+	_cleanup_free_ int *interface_of = malloc((links->n + 1) * sizeof(*interface_of)), *tunnel_of = NULL,
+			   *end_of = NULL;
+	_cleanup_free_ bool *is_end = NULL;
 	_cleanup_free_ uint64_t *rules_digests = calloc(spec->n_rulesets + 1, sizeof(*rules_digests));
 	struct matching m = { .spec = spec, .links = links, .diags = diags, .interface_of = interface_of };
 	struct building b = { .spec = spec, .objects = objects, .tunnels = tunnels,
@@ -400,6 +414,10 @@ int desired_make(const struct spec *spec, const struct nl_links *links, const st
 		return -ENOMEM;
 	for (size_t i = 0; i < links->n; i++)
 		interface_of[i] = SPEC_NONE;
+	err = desired_ends(spec, links, tunnels, &end_of, &is_end);
+	if (err)
+		return err;
+	m.is_end = is_end;
 	err = match(&m);
 	if (!err)
 		err = desired_device_tunnels(spec, links, tunnels, interface_of, diags, &tunnel_of);
@@ -412,7 +430,11 @@ int desired_make(const struct spec *spec, const struct nl_links *links, const st
 	for (size_t i = 0; i < links->n && !err; i++)
 		for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX && !err; dir++)
 			if (interface_of[i] != SPEC_NONE || tunnel_of[i] != SPEC_NONE)
-				err = add_hook(&b, &links->items[i], interface_of[i], dir, tunnel_of[i]);
+				/* one that the configuration names is not ours to use */
+				err = add_hook(&b, &links->items[i], interface_of[i], dir, tunnel_of[i],
+					       end_of[i] == SPEC_NONE || interface_of[end_of[i]] != SPEC_NONE ?
+						       NULL :
+						       &links->items[end_of[i]]);
 	if (err) {
 		model_done(&b.m);
 		return err;

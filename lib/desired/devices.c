@@ -8,6 +8,33 @@
 #include "diag.h"
 #include "util.h"
 
+int desired_ends(const struct spec *spec, const struct nl_links *links, const struct tunnel_resolved *tunnels,
+		 int **ret_of, bool **ret_is_end)
+{
+	int *of = malloc((links->n + 1) * sizeof(*of));
+	bool *is_end = calloc(links->n + 1, sizeof(*is_end));
+
+	if (!of || !is_end) {
+		free(of);
+		free(is_end);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < links->n; i++)
+		of[i] = SPEC_NONE;
+	for (size_t i = 0; i < spec->n_tunnels; i++) {
+		const struct nl_link *device = nl_links_by_index(links, tunnels[i].device);
+		const struct nl_link *end = tunnels[i].end ? nl_links_by_index(links, tunnels[i].end) : NULL;
+
+		if (!device || !end)
+			continue;
+		of[device - links->items] = end - links->items;
+		is_end[end - links->items] = true;
+	}
+	*ret_of = of;
+	*ret_is_end = is_end;
+	return 0;
+}
+
 /* Somebody has said what is to become of what leaves there. */
 static bool is_told(const struct spec_hook *hook)
 {

@@ -29,6 +29,11 @@ uint64_t desired_tunnels_digest(const struct spec *spec, const struct spec_hook 
 bool desired_print_decap(FILE *f, const char *sep, const struct spec *spec, const struct spec_hook *hook);
 bool desired_print_encap(FILE *f, const char *sep, const struct spec *spec, const struct spec_hook *hook);
 
+/* Per link: index of the link where its egress hook goes instead, at ingress, which is the other end of a device that
+ * cuts aggregates; or SPEC_NONE. `ret_is_end` says of each link whether it is one. Both malloc()ed. 0 or -ENOMEM. */
+int desired_ends(const struct spec *spec, const struct nl_links *links, const struct tunnel_resolved *tunnels, int **ret_of,
+		 bool **ret_is_end);
+
 /*
  * The devices that tunnels name. *ret_of (malloc()ed, per link) is the tunnel that takes what leaves there although no
  * interface says so, or SPEC_NONE. -EINVAL with a diagnostic: it could be several, or

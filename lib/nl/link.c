@@ -70,6 +70,8 @@ static int link_attr(const struct nlattr *attr, void *data)
 	switch (mnl_attr_get_type(attr)) {
 	case IFLA_IFNAME: ctx->err = nl_attr_str(attr, link->name, sizeof(link->name)); break;
 	case IFLA_MTU: ctx->err = nl_attr_u32(attr, &link->mtu); break;
+	case IFLA_LINK: ctx->err = nl_attr_u32(attr, &link->lower); break;
+	case IFLA_LINK_NETNSID: link->lower_elsewhere = true; break;
 	case IFLA_MASTER: ctx->err = nl_attr_u32(attr, &link->master); break;
 	case IFLA_GSO_MAX_SEGS: ctx->err = nl_attr_u32(attr, &link->gso_segs); break;
 	case IFLA_OPERSTATE: ctx->err = nl_attr_u8(attr, &link->operstate); break;
@@ -98,7 +100,8 @@ static int link_attr(const struct nlattr *attr, void *data)
  *   struct ifinfomsg { ifi_type, ifi_index, ifi_flags }
  *   IFLA_IFNAME: string
  *   IFLA_ADDRESS: bytes
- *   IFLA_MTU, IFLA_MASTER, IFLA_GSO_MAX_SEGS: u32
+ *   IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_GSO_MAX_SEGS: u32
+ *   IFLA_LINK_NETNSID: s32
  *   IFLA_OPERSTATE: u8
  *   IFLA_LINKINFO
  *     IFLA_INFO_KIND: string

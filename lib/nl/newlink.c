@@ -12,7 +12,6 @@
 #include "nl/route.h"
 
 #define GSO_SEGS 65535	    /* as devices have it from the start */
-#define PEER_NAME "tcctl%d" /* the kernel puts a number in */
 
 static struct nlmsghdr *link_request(struct nl *nl, uint16_t type, uint16_t flags, uint32_t ifindex,
 				     uint32_t up_flags, uint32_t change)
@@ -62,7 +61,7 @@ static int make(struct nl *nl, const struct nl_link_want *w, bool veth)
 		peer = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
 		ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
 		ifi->ifi_index = (int)w->peer;
-		mnl_attr_put_strz(nlh, IFLA_IFNAME, PEER_NAME);
+		mnl_attr_put_strz(nlh, IFLA_IFNAME, w->peer_name);
 		mnl_attr_put_u32(nlh, IFLA_MTU, w->mtu);
 		mnl_attr_nest_end(nlh, peer);
 		mnl_attr_nest_end(nlh, data);
@@ -113,7 +112,7 @@ static int make_surely(struct nl *nl, const struct nl_link_want *want, bool veth
 
 int nl_link_make(struct nl *nl, const struct nl_link_want *want)
 {
-	int err = make_surely(nl, want, false);
+	int err = want->gso ? make_surely(nl, want, false) : -EOPNOTSUPP;
 
 	if (err != -EOPNOTSUPP)
 		return err;
@@ -121,6 +120,8 @@ int nl_link_make(struct nl *nl, const struct nl_link_want *want)
 	if (err)
 		return err;
 	err = raise_peer(nl, want->peer);
+	if (!err && !want->gso)
+		err = nl_link_offload(nl, want->name, false);
 	if (err)
 		nl_link_delete(nl, want->ifindex);
 	return err;

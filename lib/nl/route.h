@@ -21,18 +21,26 @@ struct nl_link_want {
 	const char *name;
 	uint32_t ifindex; /* it is to have */
 	uint32_t peer;	  /* the other end's, where it has to be a veth pair */
+	const char *peer_name;
 	uint32_t mtu;
 	uint8_t mac[6];
 	bool arp; /* ask for neighbours */
-	bool gso; /* false: TCP hands over no aggregates */
+	bool gso; /* false: a veth pair that cuts aggregates on their way to the other end */
 };
 
-/* Make one and set it up: a dummy, or where the kernel has none a veth pair whose other end is up, too. -EEXIST: the
- * name is taken; -EBUSY: an ifindex is. */
+/* Make one and set it up: a dummy, or where the kernel has none and for !gso a veth pair whose other end is up, too.
+ * -EEXIST: the name is taken; -EBUSY: an ifindex is. */
 int nl_link_make(struct nl *nl, const struct nl_link_want *want);
 /* Set up what a kill in nl_link_make() may have left down. */
 int nl_link_finish(struct nl *nl, uint32_t ifindex);
 int nl_link_change(struct nl *nl, uint32_t ifindex, uint32_t mtu, bool gso);
 int nl_link_delete(struct nl *nl, uint32_t ifindex);
+
+/* Segmentation and checksums of what is sent, by the device or (off) by the stack before the device has it. */
+int nl_link_offload(struct nl *nl, const char *device, bool on);
+/* Does it hand up aggregates of what it receives (GRO)? false, too, where it cannot be asked. */
+bool nl_link_merges(struct nl *nl, const char *device);
+/* Do this host's own sockets hand it aggregates (GSO, TSO)? The same. */
+bool nl_link_segments(struct nl *nl, const char *device);
 
 #endif

@@ -544,14 +544,6 @@ static int plan_devices(struct planning *p)
 			step(p, TCCTL_STEP_DEVICE_ADD, w->name, -1, 0, "create device %s, mtu %u%s", w->name, w->mtu,
 			     w->gso ? "" : ", segmentation offload off");
 		} else if (!h) { /* somebody else's */
-			if (!w->gso)
-				diag_device(diag_hint(diag_warning(p->diags, NULL,
-								   "a tunnel with checksums or sequence numbers takes what leaves "
-								   "here, and aggregates of TCP can have neither"),
-						      "ethtool -K %s tso off gso off; a device that tcctl makes itself has them "
-						      "off",
-						      w->name),
-					    "%s", w->name);
 			continue;
 		} else if (h->mtu != w->mtu || h->gso != w->gso) {
 			pd->op = PLAN_REPLACE;

@@ -14,6 +14,8 @@
 #include "pipeline.h"
 #include "util.h"
 
+#define END_NAME "tcctl"
+#define END_MAX 999999999L
 #define MTU_MAX 65535U
 #define MTU_GUESS 1500U /* where there is no route yet */
 #define IPV6_MTU_MIN 1280U
@@ -37,6 +39,7 @@ struct resolving {
 	struct nl_links *links;
 	struct tcctl_diags *diags;
 	struct tunnel_world w;
+	unsigned int next_end; /* number in the name of the next other end that is made */
 	int err;
 };
 
@@ -53,6 +56,77 @@ static uint32_t free_ifindex(const struct resolving *r)
 	return top + 1;
 }
 
+/* The N of "tcctlN", as the other ends of our devices are named; -1: another name. */
+static long end_number(const char *name)
+{
+	const size_t len = strlen(END_NAME);
+	char *end;
+	long n;
+
+	if (strncmp(name, END_NAME, len) || name[len] < '0' || name[len] > '9')
+		return -1;
+	n = strtol(name + len, &end, 10);
+	return *end || n > END_MAX ? -1 : n;
+}
+
+static void name_end(struct resolving *r, struct model_device *d)
+{
+	if (!r->next_end)
+		for (size_t i = 0; i < r->links->n; i++) {
+			long n = end_number(r->links->items[i].name);
+
+			if (n >= (long)r->next_end)
+				r->next_end = n + 1;
+		}
+	snprintf(d->peer_name, sizeof(d->peer_name), END_NAME "%u", r->next_end++);
+}
+
+/* The other end of a device that cuts, as if it were there. */
+static int make_end(struct resolving *r, const struct model_device *d)
+{
+	struct nl_link *items = realloc(r->links->items, (r->links->n + 1) * sizeof(*items));
+	size_t i = r->links->n;
+
+	if (!items)
+		return -ENOMEM;
+	r->links->items = items;
+	/* sorted by number */
+	for (; i && items[i - 1].ifindex > d->peer; i--)
+		items[i] = items[i - 1];
+	items[i] = (struct nl_link){
+		.ifindex = d->peer, .type = ARPHRD_ETHER, .mac_len = 6, .flags = IFF_UP, .lower = d->ifindex, .kind = "veth"
+	};
+	memcpy(items[i].name, d->peer_name, sizeof(items[i].name));
+	r->links->n++;
+	return 0;
+}
+
+/* Only pairs that we made: what somebody else's other end is for is not known. */
+static uint32_t find_end(const struct resolving *r, uint32_t ifindex)
+{
+	const struct nl_link *link = nl_links_by_index(r->links, ifindex), *end;
+
+	if (!link || strcmp(link->kind, "veth") || link->lower_elsewhere)
+		return 0;
+	end = nl_links_by_index(r->links, link->lower);
+	return end && end_number(end->name) >= 0 ? end->ifindex : 0;
+}
+
+static int resolve_ends(struct resolving *r)
+{
+	int err = 0;
+
+	for (size_t k = 0; k < r->w.n_devices && !err; k++) {
+		struct model_device *d = &r->w.devices[k];
+
+		if (d->make && !d->gso)
+			err = make_end(r, d);
+		else if (!d->gso)
+			d->peer = find_end(r, d->ifindex);
+	}
+	return err;
+}
+
 static int make_device(struct resolving *r, const struct spec_tunnel *t, struct model_device *d)
 {
 	struct nl_link *items = realloc(r->links->items, (r->links->n + 1) * sizeof(*items)), *link;
@@ -63,6 +137,7 @@ static int make_device(struct resolving *r, const struct spec_tunnel *t, struct 
 	d->make = true;
 	d->ifindex = free_ifindex(r);
 	d->peer = d->ifindex + 1;
+	name_end(r, d);
 	if (getrandom(d->mac, sizeof(d->mac), 0) != sizeof(d->mac))
 		return -EIO;
 	d->mac[0] = (uint8_t)((d->mac[0] & 0xfcU) | 0x02U); /* locally administered, one station */
@@ -160,7 +235,7 @@ static int add_device(struct resolving *r, size_t i)
 		memcpy(r->w.tunnels[i].device_mac, link->mac, 6);
 	r->w.tunnels[i].device = d->ifindex;
 	d->arp |= !!(t->flags & TCCTL_TF_INNER_ETH);
-	if (t->flags & (TCCTL_TF_CSUM | TCCTL_TF_SEQ))
+	if (tunnel_needs_cut(t) && encapsulates(t))
 		d->gso = false;
 	return 0;
 }
@@ -329,13 +404,19 @@ static void resolve_mtu(struct resolving *r, size_t i)
 static void size_device(struct resolving *r, size_t i)
 {
 	const struct spec_tunnel *t = &r->spec->tunnels[i];
-	const struct tunnel_resolved *res = &r->w.tunnels[i];
+	struct tunnel_resolved *res = &r->w.tunnels[i];
 	const unsigned int overhead = tunnel_overhead(t);
 	uint32_t mtu = t->mtu ? t->mtu : res->mtu > overhead ? res->mtu - overhead : 0;
 
-	for (size_t k = 0; k < r->w.n_devices; k++)
-		if (r->w.devices[k].ifindex == res->device && mtu && mtu < r->w.devices[k].mtu)
-			r->w.devices[k].mtu = mtu;
+	for (size_t k = 0; k < r->w.n_devices; k++) {
+		struct model_device *d = &r->w.devices[k];
+
+		if (d->ifindex != res->device)
+			continue;
+		if (mtu && mtu < d->mtu)
+			d->mtu = mtu;
+		res->end = d->gso ? 0 : d->peer;
+	}
 }
 
 static void finish_devices(struct resolving *r)
@@ -398,6 +479,8 @@ int tunnel_world_make(const struct spec *spec, struct nl *nl, struct nl_links *l
 			err = add_device(&r, i);
 		r.err = r.err ? r.err : err;
 	}
+	if (!r.err)
+		r.err = resolve_ends(&r);
 	resolve_kernel(&r);
 	for (size_t i = 0; i < spec->n_tunnels && r.err != -ENOMEM; i++) {
 		resolve_mtu(&r, i);

@@ -394,6 +394,12 @@ static unsigned int header_length(const struct spec_tunnel *t)
 	}
 }
 
+bool tunnel_needs_cut(const struct spec_tunnel *t)
+{
+	return t->mode == SPEC_TUNNEL_DIRECT &&
+	       (t->type == TCCTL_T_GTPU || t->flags & (TCCTL_TF_CSUM | TCCTL_TF_SEQ));
+}
+
 unsigned int tunnel_overhead(const struct spec_tunnel *t)
 {
 	if (t->type == TCCTL_T_VLAN)

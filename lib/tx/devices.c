@@ -21,11 +21,20 @@ static int undo_make(void *ctx, size_t k)
 	return err == -ENODEV ? 0 : err;
 }
 
+static int change(const struct tx *tx, const struct model_device *from, const struct model_device *to)
+{
+	int err = nl_link_change(tx->s->t->nl, to->ifindex, to->mtu, to->gso);
+
+	if (!err && from->gso != to->gso)
+		err = nl_link_offload(tx->s->t->nl, to->name, to->gso);
+	return err;
+}
+
 static int undo_change(void *ctx, size_t k)
 {
 	const struct tx *tx = ctx;
 	const struct model_device *had = &tx->s->have.devices[tx->s->plan->devices[k].have];
-	int err = nl_link_change(tx->s->t->nl, had->ifindex, had->mtu, had->gso);
+	int err = change(tx, wanted(tx, &tx->s->plan->devices[k]), had);
 
 	return err == -ENODEV ? 0 : err;
 }
@@ -41,7 +50,9 @@ static void failed(struct tx *tx, const struct model_device *d, const char *what
 	else if (err == -EOPNOTSUPP)
 		diag_hint(
 			g,
-			"this kernel has neither dummy nor veth devices; make one yourself and name it in `device:`");
+			d->gso ? "this kernel has neither dummy nor veth devices; make one yourself and name it in "
+				 "`device:`" :
+				 "this kernel has no veth devices, which it takes to cut aggregates");
 	if (nl_extack(tx->s->t->nl)[0])
 		diag_detail(g, nl_extack(tx->s->t->nl));
 	diag_errno(diag_device(g, "%s", d->name), err);
@@ -66,6 +77,7 @@ int tx_devices_commit(struct tx *tx)
 			const struct nl_link_want want = { .name = d->name,
 							   .ifindex = d->ifindex,
 							   .peer = d->peer,
+							   .peer_name = d->peer_name,
 							   .mtu = d->mtu,
 							   .arp = d->arp,
 							   .gso = d->gso,
@@ -78,7 +90,7 @@ int tx_devices_commit(struct tx *tx)
 			else
 				undo_push(&tx->undo, undo_make, k);
 		} else if (plan->devices[k].op == PLAN_REPLACE) {
-			err = nl_link_change(tx->s->t->nl, d->ifindex, d->mtu, d->gso);
+			err = change(tx, &tx->s->have.devices[plan->devices[k].have], d);
 			if (err)
 				failed(tx, d, "change", err);
 			else

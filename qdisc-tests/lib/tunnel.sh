@@ -14,6 +14,7 @@
 #   device   tcctl, with `device: dI`: it has the addresses and the MTU, and the stack routes into it
 #   pair     the same, encapsulating at the other end of dI: the veth between has cut all segments by then, for what
 #            each packet must have of its own (checksums over IPv6, sequence numbers)
+#   made     the same with a dI that tcctl makes, which is all that the configuration says
 #   direct   tcctl, deviceless: routes of `encap:` on the way out of u0
 #   port     tcctl, on a link of its own, wI, of which everything is in the tunnel (VLANs)
 #
@@ -198,7 +199,7 @@ tunnel_topo() {
 	in_ns near bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 }
 
-tunnel_add() { # CASE kernel|device|direct|port [kernel|device|direct|none]
+tunnel_add() { # CASE kernel|device|pair|made|direct|port [kernel|device|pair|made|direct|none]
 	_n=$((_n + 1)) _kinds[_n]=$1 _nears[_n]=$2 _fars[_n]=${3-kernel}
 }
 
@@ -254,6 +255,9 @@ _end() { # NS HOST MODE
 		else
 			echo "  d$I: { encap: n$I }" >>"$T/$1.hooks"
 		fi ;;
+	made)
+		_addr_lines d$I "$2" >>"$T/$1.made"
+		echo "  n$I: $(our_tunnel "$1" "device: d$I")" >>"$T/$1.tunnels" ;;
 	direct)
 		behind=10.8.$I.0/24 dst=fd00:8:0:$I::/64
 		(($2 == 2)) && behind=10.7.$I.1/32 dst=fd00:7::$I:1/128
@@ -300,6 +304,7 @@ _apply() { # NS
 		[[ -e $T/$1.hooks ]] && cat "$T/$1.hooks"
 	} >"$T/$1.yaml"
 	check "apply in $1" "$TCCTL" --netns "$1" apply "$T/$1.yaml" || exit 1
+	[[ ! -e $T/$1.made ]] || must in_ns "$1" ip -batch "$T/$1.made"
 }
 
 tunnel_start() {
@@ -376,7 +381,7 @@ tunnel_check() {
 			[[ $FAR = kernel ]] && a+=(-p back) || a+=(-p both)
 			_left_out=1
 		fi
-		[[ $NEAR = pair || $KIND = gre-csum || $KIND = gre-seq || $KIND = gre-all || $KIND = mpls-* || ${TUNNEL_NO_GSO-} ]] || a+=(-u "near:$_link,far:$_link")
+		[[ $NEAR = pair || $NEAR = made || $KIND = gre-csum || $KIND = gre-seq || $KIND = gre-all || $KIND = mpls-* || ${TUNNEL_NO_GSO-} ]] || a+=(-u "near:$_link,far:$_link")
 		_exchange "${a[@]}"
 	done
 	[[ $_left_out ]] && skip "UDP in pieces out of UDP tunnels" "a kernel that clears the segmentation state of what is decapsulated"
