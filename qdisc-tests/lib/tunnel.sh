@@ -207,7 +207,7 @@ tunnel_add() { # CASE kernel|device|pair|made|direct|port [kernel|device|pair|ma
 tunnel_nears() { # CASE
 	case $1 in
 	vlan* | qinq*) echo port ;;
-	gtpu* | gre-csum* | gre-seq* | gre-all* | *-csum-6 | fou*-6 | gue-6) echo pair ;;
+	gtpu* | gre-csum* | gre-seq* | gre-all* | *-csum-6 | fou*-6 | gue-6) echo made ;;
 	geneve-ip*) echo device direct ;;
 	vxlan* | geneve* | gretap*) echo device ;;
 	*) echo device direct ;;

@@ -13,7 +13,7 @@ tunnel_topo
 for c in ipip-4 ipip-6 ipip-in6-4 gre-4 gre-key-6 gue-4 fou-in4-4 mpls-gre-4 mpls-udp-4; do tunnel_add $c direct; done
 tunnel_add gretap-key-4 device
 tunnel_add geneve-6 device
-tunnel_add gre-all-4 pair
+tunnel_add gre-all-4 made
 tunnel_add vlan-4 port
 tunnel_add qinq-4 port
 tunnel_start
