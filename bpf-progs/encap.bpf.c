@@ -3,7 +3,7 @@
  * Stage: puts packets into tunnels. This part finds out whether and where to:
  *
  *	the class's tunnel, else the longest matching route's, else the interface's; none: the packet goes on
- *	not carried by it, or already a packet of this tunnel: counted, the packet goes on
+ *	not carried by it, of the link's own scope, or already a packet of this tunnel: counted, the packet goes on
  *	too big: TCCTL_STAGE_TOO_BIG
  *	inner eth with a forwarding table: stations, learned, flooding; else dropped and counted
  *
@@ -236,6 +236,28 @@ static __always_inline bool carries(struct __sk_buff *skb, const struct tcctl_en
 }
 
 /*
+ * Must the packet not leave its link: neighbour discovery, scope link-local? The stack has to hear of it, and the next hop to
+ * the remote is found by it. Not so on the tunnel's own device, where the tunnel is the link.
+ */
+static __always_inline bool is_of_link(struct __sk_buff *skb, const struct tcctl_encap *s, const struct tcctl_tunnel *row)
+{
+	__u32 src, dst;
+
+	if (row->flags & TCCTL_TF_INNER_ETH || row->type == TCCTL_T_VLAN || row->device == skb->ifindex)
+		return false;
+	if (tcctl_likely(s->kind == TCCTL_F_IPV4)) {
+		dst = bpf_ntohl(s->w[4]);
+		return dst >> 8 == 0xe00000 || dst == 0xffffffff;
+	}
+	src = bpf_ntohl(s->w[2]);
+	dst = bpf_ntohl(s->w[6]);
+	if (tcctl_proto(skb) == TCCTL_IP_ICMPV6 && tcctl_flags(skb) & TCCTL_F_ICMP &&
+	    tcctl_icmp_type(skb) - 133 <= 137 - 133)
+		return true;
+	return (dst >> 24 == 0xff && (dst >> 16 & 15) <= 2) || dst >> 22 == 0x3fa || src >> 22 == 0x3fa;
+}
+
+/*
  * This is a hop: TTL and checksum, or hop limit. Both changes of IPv4 cancel in a CHECKSUM_COMPLETE sum, that of IPv6 must
  * be told.
  */
@@ -310,7 +332,7 @@ static __always_inline int encapsulate(struct __sk_buff *skb)
 	row = bpf_map_lookup_elem(rows, &s->id);
 	if (!row || !row->type)
 		return 0;
-	if (tcctl_unlikely(!carries(skb, s, row))) {
+	if (tcctl_unlikely(!carries(skb, s, row) || is_of_link(skb, s, row))) {
 		tcctl_count_id(skb, row->counters + TCCTL_TUN_TX_PAYLOAD);
 		return 0;
 	}

@@ -64,6 +64,20 @@ static struct inner parse(const struct tunnelref_frame *f)
 	return in;
 }
 
+/* What no router forwards: RFC 4291 2.5.6 and 2.7, RFC 4861 6.1 and 7.1 (hop limit 255), RFC 5771 4, RFC 1812 5.3.5. */
+static bool stays_on_link(const struct inner *in, const uint8_t *ip)
+{
+	static const uint8_t all[4] = { 255, 255, 255, 255 };
+
+	if (in->family == 4)
+		return !memcmp(ip + 16, all, 4) || !memcmp(ip + 16, (const uint8_t[]){ 224, 0, 0 }, 3);
+	if (ip[24] == 0xff && (ip[25] & 15) < 3)
+		return true;
+	if ((ip[8] == 0xfe && ip[9] >> 6 == 2) || (ip[24] == 0xfe && ip[25] >> 6 == 2))
+		return true;
+	return ip[6] == 58 && in->end >= in->l3 + 48 && ip[40] > 132 && ip[40] < 138;
+}
+
 static uint8_t *put16(uint8_t *p, unsigned int v)
 {
 	packet_put16(p, (uint16_t)v);
@@ -107,6 +121,8 @@ enum tunnelref_verdict tunnelref_encap(const struct spec_tunnel *t, const struct
 	if (!eth && !(in.family == 4 ? t->flags & TCCTL_TF_INNER_IPV4 :
 		      in.family == 6 ? t->flags & TCCTL_TF_INNER_IPV6 :
 				       0))
+		return TUNNELREF_NOT_CARRIED;
+	if (!eth && stays_on_link(&in, f->data + in.l3))
 		return TUNNELREF_NOT_CARRIED;
 	if (eth)
 		ethertype = 0x6558;

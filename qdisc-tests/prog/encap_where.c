@@ -249,6 +249,76 @@ static void left_alone(void)
 	test_eq(out[14 + 20 + 8], 1);
 }
 
+/* What must not leave its link is no business of a tunnel that is no link itself. */
+static void of_the_link(void)
+{
+	static const struct {
+		const char *name;
+		bool v6;
+		uint8_t icmp; /* ICMPv6 type; 0: UDP */
+		uint8_t src[16], dst[16];
+		bool alone;
+	} cases[] = {
+		{ "224.0.0.0/24", false, 0, { 10 }, { 224, 0, 0, 5 }, true },
+		{ "other groups", false, 0, { 10 }, { 224, 0, 1, 5 }, false },
+		{ "255.255.255.255", false, 0, { 10 }, { 255, 255, 255, 255 }, true },
+		{ "a group of the link", true, 0, { 0x20 }, { 0xff, 2, [15] = 1 }, true },
+		{ "a solicited-node group", true, 135, { 0x20 }, { 0xff, 2, [11] = 1, 0xff, 1, 2, 3 }, true },
+		{ "a group of the site", true, 0, { 0x20 }, { 0xff, 5, [15] = 1 }, false },
+		{ "to a link-local address", true, 0, { 0x20 }, { 0xfe, 0x80, [15] = 1 }, true },
+		{ "from a link-local address", true, 0, { 0xfe, 0xbf, [15] = 1 }, { 0x20 }, true },
+		{ "next to link-local", true, 0, { 0x20 }, { 0xfe, 0xc0, [15] = 1 }, false },
+		{ "router solicitation", true, 133, { 0x20 }, { 0x20, 1 }, true },
+		{ "neighbour advertisement to one host", true, 136, { 0x20 }, { 0x20, 1 }, true },
+		{ "redirect", true, 137, { 0x20 }, { 0x20, 1 }, true },
+		{ "echo request", true, 128, { 0x20 }, { 0x20, 1 }, false },
+		{ "multicast listener report", true, 132, { 0x20 }, { 0x20, 1 }, false },
+		{ "router renumbering", true, 138, { 0x20 }, { 0x20, 1 }, false },
+	};
+	struct spec_tunnel t = encapstage_tunnel(TCCTL_T_GRE, true);
+
+	settings(1, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		test_case(cases[i].name);
+		packet_init(&k);
+		packet_eth(&k, cases[i].v6 ? 0x86dd : 0x0800);
+		if (cases[i].v6) {
+			uint8_t *ip = packet_ipv6(&k, cases[i].icmp ? 58 : 17, 0);
+
+			memcpy(ip + 8, cases[i].src, 16);
+			memcpy(ip + 24, cases[i].dst, 16);
+		} else {
+			uint8_t *ip = packet_ipv4(&k, 17, 0, 0);
+
+			memcpy(ip + 12, cases[i].src, 4);
+			memcpy(ip + 16, cases[i].dst, 4);
+		}
+		if (cases[i].icmp)
+			packet_add(&k, (const uint8_t[8]){ cases[i].icmp }, 8);
+		else
+			packet_udp(&k, 1000, 2000);
+		packet_payload(&k, 24);
+		packet_finish(&k);
+
+		test_ok(setup(1, &t));
+		pipe_counters_zero(&p);
+		test_eq(sent(), cases[i].alone ? 0 : 1);
+		test_eq(run.verdict, PIPE_PROBED);
+		test_eq(counted(1, TCCTL_TUN_TX_PAYLOAD), cases[i].alone);
+		if (cases[i].alone)
+			test_ok(run.out_len == k.len && !memcmp(out, k.data, k.len));
+
+		/* test runs are on the loopback device: the tunnel's own is a link */
+		test_ok(setup_with(1, &t, &(struct tunnel_resolved){ .device = 1 }));
+		test_eq(sent(), 1);
+	}
+	test_case("frames go whoever they are for");
+	t = encapstage_tunnel(TCCTL_T_VXLAN, false);
+	test_ok(setup(1, &t));
+	udp4("224.0.0.5");
+	test_eq(sent(), 1);
+}
+
 /* --- which remote ----------------------------------------------------------------------------------------- */
 
 static uint32_t now(void)
@@ -404,7 +474,7 @@ static void big(bool v6)
 
 	test_case("groups, errors and later fragments are not answered");
 	pipe_counters_zero(&p);
-	udp(v6, v6 ? (const uint8_t[16]){ 0xff, 2, [15] = 1 } : (const uint8_t[16]){ 224, 0, 0, 1 }, 1400);
+	udp(v6, v6 ? (const uint8_t[16]){ 0xff, 0xe, [15] = 1 } : (const uint8_t[16]){ 239, 0, 0, 1 }, 1400);
 	test_eq(sent(), 0);
 	test_eq(run.verdict, 2);
 	packet_init(&k);
@@ -549,6 +619,7 @@ int main(void)
 	by_default_and_route();
 	by_class();
 	left_alone();
+	of_the_link();
 	forwarding(false);
 	tunnels_close(&tables);
 	test_eq(tunnels_open(&tables, &p, 0), 0);

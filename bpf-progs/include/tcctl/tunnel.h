@@ -118,7 +118,7 @@ struct tcctl_tunnel {
 	__u32 device;	    /* ifindex that decapsulated packets are delivered into (ingress); 0: stay on this device.
 			     * TCCTL_T_METADATA: the external device that encapsulated packets are sent to */
 	__u32 underlay;	    /* ifindex that outer packets must leave through; 0: as the routing table says */
-	__u32 mark;	    /* skb->mark of outer packets' route look-up; 0: the packet's */
+	__u32 mark;	    /* outer packets' skb->mark, and that of their route look-up; 0: the packet's, and looked up without */
 	__u32 counters;	    /* first of TCCTL_TUN_MAX counter ids */
 	__u16 flood_first, flood_n; /* in `remotes` */
 	__u32 ageing;	    /* learned entries: seconds they live without being seen */
@@ -219,13 +219,14 @@ enum tcctl_tunnel_counter {
 	TCCTL_TUN_RX_PAYLOAD,	 /* drop: payload of a kind that the tunnel does not carry */
 	TCCTL_TUN_RX_ECN,	 /* drop: CE on the outer header of a packet that is not ECN capable (RFC 6040) */
 	TCCTL_TUN_RX_CE,	 /* not a drop: congestion mark copied to the inner header; also counted under RX */
-	TCCTL_TUN_RX_CSUM,	 /* drop: checksum missing or wrong */
+	TCCTL_TUN_RX_CSUM,	 /* drop: checksum missing where the tunnel asks for one */
 	TCCTL_TUN_RX_DEPTH,	 /* not a drop: too many tunnels in each other, left to the stack */
 	TCCTL_TUN_TX_MTU,	 /* drop: too big; answered where that is allowed */
 	TCCTL_TUN_TX_ANSWERED,	 /* not a drop: ICMP errors sent */
 	TCCTL_TUN_TX_ROUTE,	 /* drop: no route to the remote, or not through `underlay` */
 	TCCTL_TUN_TX_UNKNOWN,	 /* drop: no station, no flooding */
-	TCCTL_TUN_TX_PAYLOAD,	 /* not a drop: a kind that the tunnel does not carry (IPv6 into a 4in4 tunnel), left alone */
+	TCCTL_TUN_TX_PAYLOAD,	 /* not a drop: a kind that the tunnel does not carry (IPv6 into a 4in4 tunnel), what must not
+				  * leave its link (neighbour discovery) or has no TTL left, left alone */
 	TCCTL_TUN_TX_FAILED,	 /* drop: the kernel refused to make room, or no memory */
 	TCCTL_TUN_TX_LOOP,	 /* not a drop: already is a packet of this tunnel, left alone */
 	TCCTL_TUN_TX_FLOODED,	 /* not a drop: copies made by replication */
