@@ -20,7 +20,7 @@ unsigned int tunnel_decap_keys(const struct spec_tunnel *t, struct tcctl_decap_k
 	struct tcctl_decap_key key = {
 		.type = metadata ? TCCTL_T_METADATA : t->type,
 		.family = t->family,
-		.port = t->port,
+		.port = metadata ? 0 : t->port, /* what the device has taken off has none */
 		.id = t->id,
 		.has_id = t->type == TCCTL_T_GRE && !metadata && t->has_id,
 	};

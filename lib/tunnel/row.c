@@ -278,45 +278,6 @@ static void put_header(struct template *w)
 	w->row->header_len = (uint8_t)w->n;
 }
 
-/* --- checksums -------------------------------------------------------------------------------------------- */
-
-/* Sum of 16-bit words as they are in memory, which makes the result network byte order. */
-static uint32_t sum_words(uint32_t sum, const uint8_t *p, unsigned int n)
-{
-	for (unsigned int i = 0; i + 1 < n; i += 2) {
-		uint16_t word;
-
-		memcpy(&word, p + i, sizeof(word));
-		sum += word;
-	}
-	return sum;
-}
-
-static uint16_t fold(uint32_t sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-
-static void set_sums(struct tcctl_tunnel *row)
-{
-	static const uint8_t udp[2] = { 0, PROTO_UDP };
-	unsigned int address_len = row->family == 4 ? 4 : 16;
-	uint32_t sum = 0;
-
-	if (row->family == 4)
-		row->ip_sum = fold(sum_words(0, row->header, IPV4_LEN));
-	if (!(row->flags & TCCTL_TF_CSUM))
-		return;
-	if (tunnel_is_udp(row->type)) {
-		sum = sum_words(sum, row->local, address_len);
-		sum = sum_words(sum, row->remote, address_len);
-		sum = sum_words(sum, udp, sizeof(udp));
-	}
-	row->udp_sum =
-		fold(sum_words(sum, row->header + row->l4_at, row->header_len - (unsigned int)row->l4_at));
-}
-
 /* --- the row ---------------------------------------------------------------------------------------------- */
 
 static void set_addresses(const struct spec_tunnel *t, struct tcctl_tunnel *row)
@@ -454,7 +415,6 @@ int tunnel_row_build(const struct spec_tunnel *t, const struct tunnel_resolved *
 		row.header_len = (uint8_t)t->options_len;
 	} else if (t->family) {
 		put_header(&w);
-		set_sums(&row);
 		row.adjust = adjust_flags(t, r);
 	}
 	*ret = row;

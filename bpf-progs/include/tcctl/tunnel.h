@@ -109,10 +109,6 @@ struct tcctl_tunnel {
 	__u8 n_tags;	    /* TCCTL_T_VLAN: 1 or 2 */
 	__u16 mtu;	    /* largest inner packet, from the inner L3 header on, bytes; 0: no limit */
 	__u16 sport_base, sport_mask;
-	__u16 ip_sum;	    /* IPv4: ones' complement sum of the template's IP header, folded, not inverted; what encap writes
-			     * is zero in it; network byte order */
-	__u16 udp_sum;	    /* UDP with TCCTL_TF_CSUM: the same of the pseudo header (without length) and of the template from
-			     * the UDP header on. GRE with checksum: of the template from the GRE header on */
 	__u16 tags[2];	    /* TCCTL_T_VLAN: TCIs, outer first, with TCCTL_TAG_PCP_INHERIT in place of DEI */
 	__u16 tag_proto;    /* EtherType of the outer tag when there are two: 0x88a8 or 0x8100; of the only one otherwise */
 	__u32 device;	    /* ifindex that decapsulated packets are delivered into (ingress); 0: stay on this device.
@@ -126,7 +122,7 @@ struct tcctl_tunnel {
 	__u32 id_out;	    /* the same as sent; in the template already, for metadata and stations */
 	__u8 ttl, tos;	    /* as in the template, 0 where the packet's are taken; for tunnel metadata */
 	__u8 kind;	    /* TCCTL_T_METADATA: enum tcctl_tunnel_type of the external device; otherwise `type` */
-	__u8 reserved;
+	__u8 reserved[5];
 
 	__u8 local[16], remote[16]; /* network byte order; remote is 0 with TCCTL_TF_FDB */
 	__u64 adjust;	    /* flags of bpf_skb_adjust_room() when growing, all of them for a payload of `inner: ip`. With
@@ -150,7 +146,8 @@ _Static_assert(sizeof(struct tcctl_tunnel) == 384, "whole cache lines");
 struct tcctl_tunnel_settings {
 	__u32 encap;	     /* tunnel of every packet that the encap stage sees, unless its class or a route names one; 0: none */
 	__u32 flags;	     /* TCCTL_TS_* */
-	__u32 unknown_types; /* bit per enum tcctl_tunnel_type: packets of this type from nobody we know are dropped */
+	__u32 unknown_types; /* bit per enum tcctl_tunnel_type: packets of this type from nobody we know are dropped, and the first
+			      * fragment of any */
 	__u8 reserved[372];
 };
 #define TCCTL_TS_ROUTES 0x1U	/* there are routes */
