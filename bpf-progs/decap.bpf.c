@@ -84,8 +84,10 @@ static __always_inline void vlan_context(struct __sk_buff *skb, __u32 removed)
 	tcctl_set_proto(skb, tci, flags, tcctl_proto(skb));
 }
 
-/* False: drop it, as a stranger. */
-static __always_inline bool vlan(struct __sk_buff *skb, struct tcctl_decap *d)
+#define GO_ON (-2) /* no verdict of tc */
+
+/* A verdict, or GO_ON. */
+static __always_inline int vlan(struct __sk_buff *skb, struct tcctl_decap *d)
 {
 	const struct tcctl_tunnel_settings *settings;
 	const struct tcctl_tunnel *row = NULL;
@@ -94,7 +96,7 @@ static __always_inline bool vlan(struct __sk_buff *skb, struct tcctl_decap *d)
 
 	/* The outer tag is in metadata or in the frame, the next one in the frame. */
 	if (!tcctl_read_slow(skb, 12, &d->h[4], 1))
-		return true;
+		return GO_ON;
 	if (tcctl_field(skb, vlan_present)) {
 		d->h[0] = bpf_ntohs(tcctl_field(skb, vlan_proto));
 		d->h[1] = tcctl_field(skb, vlan_tci);
@@ -104,7 +106,7 @@ static __always_inline bool vlan(struct __sk_buff *skb, struct tcctl_decap *d)
 		at = 16;
 	}
 	if (!tcctl_is_vlan(d->h[0]))
-		return true;
+		return GO_ON;
 	if (tcctl_read_slow(skb, tcctl_forget(skb, at), &d->h[4], 1) && tcctl_is_vlan(bpf_ntohl(d->h[4]) >> 16)) {
 		d->h[2] = bpf_ntohl(d->h[4]);
 		n = 2;
@@ -117,13 +119,15 @@ static __always_inline bool vlan(struct __sk_buff *skb, struct tcctl_decap *d)
 	if (!row) {
 		rows = bpf_map_lookup_elem(&tunnels, &d->half);
 		settings = rows ? bpf_map_lookup_elem(rows, &d->zero) : NULL;
-		return !settings || !(settings->unknown_types & TCCTL_TYPE(TCCTL_T_VLAN));
+		if (settings && settings->unknown_types & TCCTL_TYPE(TCCTL_T_VLAN))
+			return tcctl_drop(skb, TCCTL_R_TUNNEL_REFUSED);
+		return GO_ON;
 	}
 	if (!vlan_pop(skb) || (n == 2 && !vlan_pop(skb)))
-		return true;
+		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_BAD);
 	vlan_context(skb, len - tcctl_field(skb, len));
 	taken(skb, d, row);
-	return true;
+	return GO_ON;
 }
 
 /* --- metadata -------------------------------------------------------------------------------------------- */
@@ -180,6 +184,7 @@ SEC("tc")
 int decap(struct __sk_buff *skb)
 {
 	struct tcctl_decap *d;
+	int verdict;
 
 	tcctl_stage_begin_of(skb, TCCTL_STAGE_DECAP);
 	if (!tcctl_decap_wanted(TCCTL_TYPE(TCCTL_T_VLAN) | TCCTL_TYPE(TCCTL_T_METADATA)))
@@ -187,8 +192,11 @@ int decap(struct __sk_buff *skb)
 	d = tcctl_decap_scratch(skb);
 	if (!d)
 		return tcctl_next_of(skb, TCCTL_STAGE_DECAP);
-	if (tcctl_decap_wanted(TCCTL_TYPE(TCCTL_T_VLAN)) && tcctl_flags(skb) & TCCTL_F_VLAN && !vlan(skb, d))
-		return tcctl_drop(skb, TCCTL_R_TUNNEL_REFUSED);
+	if (tcctl_decap_wanted(TCCTL_TYPE(TCCTL_T_VLAN)) && tcctl_flags(skb) & TCCTL_F_VLAN) {
+		verdict = vlan(skb, d);
+		if (verdict != GO_ON)
+			return verdict;
+	}
 	/* what a handler has just taken out of a tunnel has nothing of the device's in it */
 	if (tcctl_decap_wanted(TCCTL_TYPE(TCCTL_T_METADATA)) && !(tcctl_tunnel(skb) & TCCTL_TUNNEL_ID) && !metadata(skb, d))
 		return tcctl_drop(skb, TCCTL_R_TUNNEL_REFUSED);

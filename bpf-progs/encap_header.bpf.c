@@ -322,26 +322,29 @@ static __always_inline __u32 put_ipv6(struct __sk_buff *skb, struct tcctl_encap 
 	return put_l4(skb, s, row, payload, 40);
 }
 
-/* Can it be done to this packet? And what it adds to the counter. */
-static __always_inline bool begin(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row)
+/* What the packet adds to the counter. */
+static __always_inline void measure(struct __sk_buff *skb, struct tcctl_encap *s)
+{
+	s->count.packets = 1;
+	s->count.segments = 1;
+	s->count.bytes = skb->len;
+	if (tcctl_unlikely(skb->gso_size)) {
+		s->count.segments = 0;
+		s->count.bytes = 0;
+		tcctl_counter_add_gso(skb, &s->count);
+	}
+}
+
+/* Can it be done to this packet? */
+static __always_inline bool begin(struct __sk_buff *skb, const struct tcctl_encap *s, const struct tcctl_tunnel *row)
 {
 	bool udp = row->adjust & BPF_F_ADJ_ROOM_ENCAP_L4_UDP;
 
 	/* UDP goes without checksum where there can be none; GRE's is promised by its flags. */
 	if (FLAGS(row) & TCCTL_TF_CSUM && !udp && !(FLAGS(s) & TCCTL_EN_SUM))
 		return false;
-	s->count.packets = 1;
-	s->count.segments = 1;
-	s->count.bytes = skb->len;
-	if (tcctl_unlikely(skb->gso_size)) {
-		/* Segments get copies of the header. Where each needs its own, it cannot be right. */
-		if (row->length_at || (!udp && FLAGS(row) & TCCTL_TF_SEQ))
-			return false;
-		s->count.segments = 0;
-		s->count.bytes = 0;
-		tcctl_counter_add_gso(skb, &s->count);
-	}
-	return true;
+	/* Segments get copies of the header. Where each needs its own, it cannot be right. */
+	return tcctl_likely(!skb->gso_size) || (!row->length_at && (udp || !(FLAGS(row) & TCCTL_TF_SEQ)));
 }
 
 /* Room in front of the inner L3 header. */
@@ -468,19 +471,18 @@ int encap_header(struct __sk_buff *skb)
 	row = s ? tcctl_encap_row(skb, s) : NULL;
 	if (!row || !row->type || !tcctl_has_context(skb) || !s->id)
 		return tcctl_next_of(skb, TCCTL_STAGE_ENCAP);
+	measure(skb, s);
 	if (tcctl_encaps(TCCTL_T_VLAN) && row->type == TCCTL_T_VLAN) {
-		tcctl_count_id(skb, row->counters + TCCTL_TUN_TX);
 		if (!push_tags(skb, s, row))
 			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
 	} else if (tcctl_encaps(TCCTL_T_METADATA) && row->type == TCCTL_T_METADATA) {
-		tcctl_count_id(skb, row->counters + TCCTL_TUN_TX);
 		if (!set_metadata(skb, s, row))
 			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
 	} else {
 		if (tcctl_unlikely(!put(skb, s, row)))
 			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
-		tcctl_encap_count(s, row->counters + TCCTL_TUN_TX);
 	}
+	tcctl_encap_count(s, row->counters + TCCTL_TUN_TX);
 	tcctl_cb_set(skb, TCCTL_CB_CLASS,
 		     (tcctl_cb(skb, TCCTL_CB_CLASS) &
 		      (0xffff | (__u32)(TCCTL_TUNNEL_DEPTH_MAX << TCCTL_TUNNEL_DEPTH_SHIFT) << 16)) |
