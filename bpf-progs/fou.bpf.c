@@ -10,7 +10,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	tcctl_count(skb, TCCTL_CNT_UDP + TCCTL_UDP_FOU);
 	d = tcctl_decap_begin_udp(skb, TCCTL_TYPE(TCCTL_T_FOU), 2, 0);
 	if (!d)
-		return tcctl_handled(skb);
+		return tcctl_decap_not(skb, TCCTL_TYPE(TCCTL_T_FOU), TCCTL_IP_UDP);
 	row = tcctl_decap_find(skb, d, TCCTL_T_FOU, tcctl_flags(skb) & TCCTL_F_IPV4, tcctl_dport(skb), 0, 0);
 	if (tcctl_unlikely(!row))
 		return tcctl_decap_stranger(skb, d, TCCTL_T_FOU);

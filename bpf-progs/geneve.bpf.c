@@ -94,7 +94,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	tcctl_count(skb, TCCTL_CNT_UDP + TCCTL_UDP_GENEVE);
 	d = tcctl_decap_begin_udp(skb, TCCTL_TYPE(TCCTL_T_GENEVE), 4, 8);
 	if (!d)
-		return tcctl_handled(skb);
+		return tcctl_decap_not(skb, TCCTL_TYPE(TCCTL_T_GENEVE), TCCTL_IP_UDP);
 	w = bpf_ntohl(d->h[2]);
 	options = (w >> 24 & 63) * 4;
 	d->inner = tcctl_l4(skb) + 16 + options;

@@ -30,7 +30,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	/* four words: the longest header, and less than the shortest one with anything inside */
 	d = tcctl_decap_begin(skb, TCCTL_TYPE(TCCTL_T_GRE) | TCCTL_TYPE(TCCTL_T_MPLS_GRE), 4);
 	if (!d)
-		return tcctl_handled(skb);
+		return tcctl_decap_not(skb, TCCTL_TYPE(TCCTL_T_GRE) | TCCTL_TYPE(TCCTL_T_MPLS_GRE), TCCTL_IP_GRE);
 	flags = bpf_ntohl(d->h[0]) >> 16;
 	if (tcctl_unlikely(flags & GRE_REFUSED))
 		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);

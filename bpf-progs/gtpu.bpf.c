@@ -63,7 +63,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	tcctl_count(skb, TCCTL_CNT_UDP + TCCTL_UDP_GTPU);
 	d = tcctl_decap_begin_udp(skb, TCCTL_TYPE(TCCTL_T_GTPU), 4, 8);
 	if (!d)
-		return tcctl_handled(skb);
+		return tcctl_decap_not(skb, TCCTL_TYPE(TCCTL_T_GTPU), TCCTL_IP_UDP);
 	w = bpf_ntohl(d->h[2]);
 	if (tcctl_unlikely((w & GTPU_VERSION) != GTPU_V1))
 		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);

@@ -21,7 +21,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	tcctl_count(skb, TCCTL_CNT_UDP + TCCTL_UDP_GUE);
 	d = tcctl_decap_begin_udp(skb, TCCTL_TYPE(TCCTL_T_GUE), 3, 4);
 	if (!d)
-		return tcctl_handled(skb);
+		return tcctl_decap_not(skb, TCCTL_TYPE(TCCTL_T_GUE), TCCTL_IP_UDP);
 	w = bpf_ntohl(d->h[2]);
 	if (tcctl_unlikely(w >> 31)) /* variants 2 and 3 do not exist */
 		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);

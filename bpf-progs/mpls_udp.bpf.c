@@ -12,7 +12,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	tcctl_count(skb, TCCTL_CNT_UDP + TCCTL_UDP_MPLS);
 	d = tcctl_decap_begin_udp(skb, TCCTL_TYPE(TCCTL_T_MPLS_UDP), 3, 4);
 	if (!d)
-		return tcctl_handled(skb);
+		return tcctl_decap_not(skb, TCCTL_TYPE(TCCTL_T_MPLS_UDP), TCCTL_IP_UDP);
 	d->inner = tcctl_l4(skb) + 8;
 	if (tcctl_unlikely(!tcctl_labels(skb, d, &label)))
 		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);

@@ -25,7 +25,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	tcctl_count(skb, TCCTL_CNT_UDP + TCCTL_UDP_VXLAN);
 	d = tcctl_decap_begin_udp(skb, TCCTL_TYPE(TCCTL_T_VXLAN), 4, 8);
 	if (!d)
-		return tcctl_handled(skb);
+		return tcctl_decap_not(skb, TCCTL_TYPE(TCCTL_T_VXLAN), TCCTL_IP_UDP);
 	if (tcctl_unlikely(!(d->h[2] & bpf_htonl(VXLAN_I)))) /* no VNI */
 		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
 	ipv4 = tcctl_flags(skb) & TCCTL_F_IPV4;

@@ -367,8 +367,9 @@ static int take(struct tunnelref_result *r, const struct encapsulated *e, const 
 			return TCCTL_TUN_RX_BAD;
 		if (!(row->flags & (version == 4 ? TCCTL_TF_INNER_IPV4 : TCCTL_TF_INNER_IPV6)))
 			return TCCTL_TUN_RX_PAYLOAD;
-		memmove(d + 14, d + e->payload, r->out_len - e->payload);
-		r->out_len -= e->payload - 14;
+		/* what follows the tunnel's payload is not part of it */
+		memmove(d + 14, d + e->payload, e->end - e->payload);
+		r->out_len = 14 + e->end - e->payload;
 		packet_put16(d + 12, version == 4 ? 0x800 : 0x86dd);
 		kind = version;
 		l3 = 14;
@@ -388,6 +389,24 @@ static int take(struct tunnelref_result *r, const struct encapsulated *e, const 
 	r->counted[id][TCCTL_TUN_RX]++;
 	r->rx_bytes[id] += (uint32_t)r->out_len;
 	return -1;
+}
+
+/* Types that a fragment may be of, by its first bytes behind the IP header. */
+static unsigned int fragment_types(const uint8_t *h, unsigned int proto)
+{
+	static const struct {
+		unsigned int port, type;
+	} ports[] = { { 4789, TCCTL_T_VXLAN }, { 6081, TCCTL_T_GENEVE }, { 2152, TCCTL_T_GTPU },
+		      { 6635, TCCTL_T_MPLS_UDP }, { 5555, TCCTL_T_FOU }, { 6080, TCCTL_T_GUE } };
+
+	if (proto == 47)
+		return 1U << TCCTL_T_GRE | 1U << TCCTL_T_MPLS_GRE;
+	if (proto != 17)
+		return 1U << TCCTL_T_IPIP;
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+		if (packet_get16(h + 2) == ports[i].port)
+			return 1U << ports[i].type;
+	return 0;
 }
 
 /* One step: true where something was taken away and what is left is to be looked at again. */
@@ -412,9 +431,14 @@ static bool step(const struct tunnelref *t, struct tunnelref_result *r, const st
 	memcpy(e.remote, d + l3 + (v4 ? 12 : 8), v4 ? 4 : 16);
 	memcpy(e.local, d + l3 + (v4 ? 16 : 24), v4 ? 4 : 16);
 	if (flags & TCCTL_F_FRAG) {
-		if (proto == 17 && read_udp(d, (size_t)-1 / 2, &(struct encapsulated){ .at = l4 }) == NO_TUNNEL)
-			return false;
-		r->reasons[TCCTL_R_TUNNEL_FRAGMENT]++;
+		unsigned int types = fragment_types(d + l4, proto);
+
+		if (t->unknown_types & types) {
+			r->reasons[TCCTL_R_TUNNEL_REFUSED]++;
+			r->what = TUNNELREF_DROPPED;
+		} else if (types) {
+			r->reasons[TCCTL_R_TUNNEL_FRAGMENT]++;
+		}
 		return false;
 	}
 	if (proto == 4 || proto == 41) {

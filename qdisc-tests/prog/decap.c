@@ -530,6 +530,29 @@ static void fragments(void)
 		packet_put16(pk.data + 20, 0x0010); /* a later one */
 		check(pk.data, pk.len);
 	}
+	test_case("or dropped where strangers are: nobody can tell whose they are");
+	for (size_t k = 0; k < KINDS; k++) {
+		struct shape s = { &kinds[k], false, false, 0, kinds[k].ip ? '4' : 'e', ID(PLAIN), 0 };
+		uint16_t shortest = kinds[k].type == TCCTL_T_IPIP ? 24 : 8; /* that is taken for one of its protocol */
+		unsigned int dropped = outcomes[0];
+
+		encapsulate(&pk, &inner, &s);
+		set_unknown(1U << kinds[k].type);
+		packet_put16(pk.data + 20, 0x2000);
+		check(pk.data, pk.len);
+		packet_put16(pk.data + 16, 20 + shortest);
+		check(pk.data, 14 + 20 + (size_t)shortest);
+		test_eq(outcomes[0], dropped + 2);
+		packet_put16(pk.data + 20, 0x0010);
+		check(pk.data, pk.len);
+		test_eq(outcomes[0], dropped + 2);
+		set_unknown(~(1U << kinds[k].type | (kinds[k].type == TCCTL_T_GRE || kinds[k].type == TCCTL_T_MPLS_GRE ?
+							     1U << TCCTL_T_GRE | 1U << TCCTL_T_MPLS_GRE : 0)));
+		packet_put16(pk.data + 20, 0x2000);
+		check(pk.data, pk.len);
+		test_eq(outcomes[0], dropped + 2);
+	}
+	set_unknown(0);
 	check_counters();
 }
 

@@ -2,7 +2,7 @@
 /*
  * Decapsulation: what the handlers of tunnel types share. A handler
  *
- *	d = tcctl_decap_begin(skb, type, words)	the outer header and the first words behind it
+ *	d = tcctl_decap_begin(skb, type, words)	the outer header and the first words behind it; none: tcctl_decap_not()
  *	tcctl_decap_udp(skb, d)			where UDP: length
  *	...					its own header: where the payload starts, of what kind it is, id
  *	row = tcctl_decap_find(skb, d, type, …)	whose tunnel it is
@@ -150,7 +150,7 @@ static __always_inline struct tcctl_decap *tcctl_decap_scratch(struct __sk_buff 
 		TCCTL_DECAP_PUT(d, source.addr, i, from);       \
 	} while (0)
 
-/* The outer IP header and `words` words behind it. NULL: not for us, the caller leaves with tcctl_handled(). */
+/* The outer IP header and `words` words behind it. NULL: not for us, the caller leaves with tcctl_decap_not(). */
 static __always_inline struct tcctl_decap *tcctl_decap_begin(struct __sk_buff *skb, __u32 types, const __u32 words)
 {
 	__u32 l3 = tcctl_l3(skb), l4 = tcctl_l4(skb), flags = tcctl_flags(skb);
@@ -158,11 +158,7 @@ static __always_inline struct tcctl_decap *tcctl_decap_begin(struct __sk_buff *s
 
 	if (!tcctl_decap_wanted(types) || !(flags & (TCCTL_F_IPV4 | TCCTL_F_IPV6)))
 		return NULL;
-	if (tcctl_unlikely(flags & TCCTL_F_FRAG)) {
-		tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_TUNNEL_FRAGMENT);
-		return NULL;
-	}
-	if (tcctl_unlikely(!l4))
+	if (tcctl_unlikely(flags & TCCTL_F_FRAG || !l4))
 		return NULL;
 	d = tcctl_decap_scratch(skb);
 	if (tcctl_unlikely(!d))
@@ -219,6 +215,27 @@ static __always_inline struct tcctl_decap *tcctl_decap_begin_udp(struct __sk_buf
 	}
 	d->end = end;
 	return d;
+}
+
+/*
+ * A handler began and got nothing. The first fragment of an outer packet is left to the stack: not all of the payload is
+ * there. Where strangers are refused it is dropped, whosever it is, or the stack would put together what must not arrive.
+ */
+static __always_inline int tcctl_decap_not(struct __sk_buff *skb, __u32 types, __u32 proto)
+{
+	const struct tcctl_tunnel_settings *settings;
+	__u64 half, zero = TCCTL_KEY(0);
+	void *rows;
+
+	if (tcctl_likely(!(tcctl_flags(skb) & TCCTL_F_FRAG)) || !tcctl_l4(skb) || tcctl_proto(skb) != proto ||
+	    !tcctl_decap_wanted(types))
+		return tcctl_handled(skb);
+	half = TCCTL_KEY(TCCTL_ARENA_SLOT(tcctl_generation(skb), cfg.flags));
+	rows = bpf_map_lookup_elem(&tunnels, &half);
+	settings = rows ? bpf_map_lookup_elem(rows, &zero) : NULL;
+	if (settings && settings->unknown_types & types)
+		return tcctl_drop(skb, TCCTL_R_TUNNEL_REFUSED);
+	return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_FRAGMENT);
 }
 
 /* Does the UDP header have a checksum? */
@@ -348,7 +365,8 @@ static __always_inline void tcctl_decap_learn(struct __sk_buff *skb, struct tcct
 		const __u32 *old = (const __u32 *)known->addr, *addr = (const __u32 *)d->seen.addr;
 
 		if (old[0] == addr[0] && old[1] == addr[1] && old[2] == addr[2] && old[3] == addr[3]) {
-			known->seen = d->seen.seen;
+			if (known->seen != d->seen.seen) /* other CPUs read that line */
+				known->seen = d->seen.seen;
 			return;
 		}
 	}
@@ -499,6 +517,10 @@ static __always_inline enum tcctl_stripped tcctl_decap_ip(struct __sk_buff *skb,
 		return TCCTL_STRIP_LEAVE;
 	if (!tcctl_decap_prepare(skb, d, base))
 		return TCCTL_STRIP_LEAVE;
+	/* what follows the payload is not part of it: padding, or bytes that the tunnel's lengths do not count */
+	if (tcctl_unlikely(d->end < tcctl_field(skb, len)) && !tcctl_field(skb, gso_size))
+		bpf_skb_change_tail(skb, d->end, 0);
+	ipv4 = d->kind == TCCTL_INNER_IPV4;
 	if (tcctl_field(skb, protocol) != (ipv4 ? bpf_htons(TCCTL_ETH_IPV4) : bpf_htons(TCCTL_ETH_IPV6)))
 		family = ipv4 ? TCCTL_DECAP_L3_IPV4 : TCCTL_DECAP_L3_IPV6;
 	err = bpf_skb_adjust_room(skb, base - d->inner, BPF_ADJ_ROOM_MAC, tcctl_decap_adjust(gso) | family);

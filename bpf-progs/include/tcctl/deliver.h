@@ -50,7 +50,8 @@ static __always_inline bool tcctl_is_for_stack(struct __sk_buff *skb)
  *
  * An Ethernet frame without a device of its tunnel's goes on to the stack when it is IP for the same address as the outer frame.
  * Any other comes in once more through the device it came from, which finds out anew whom it is for and what is in it; it
- * passes that hook again as what it is now.
+ * passes that hook again as what it is now. That ends: each time it is shorter by an outer header, and the kernel queues it in
+ * between.
  */
 static __always_inline int tcctl_deliver(struct __sk_buff *skb, const struct tcctl_tunnel *row)
 {

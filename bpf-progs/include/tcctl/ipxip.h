@@ -15,7 +15,7 @@ static __always_inline int tcctl_ipxip(struct __sk_buff *skb, __u32 proto, enum 
 		return tcctl_handled(skb);
 	d = tcctl_decap_begin(skb, TCCTL_TYPE(TCCTL_T_IPIP), 1);
 	if (!d)
-		return tcctl_handled(skb);
+		return tcctl_decap_not(skb, TCCTL_TYPE(TCCTL_T_IPIP), proto);
 	ipv4 = tcctl_flags(skb) & TCCTL_F_IPV4;
 	row = tcctl_decap_find(skb, d, TCCTL_T_IPIP, ipv4, 0, 0, 0);
 	if (tcctl_unlikely(!row))
