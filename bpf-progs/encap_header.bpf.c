@@ -29,6 +29,12 @@
 #define AT16(at) (*(__u16 *)(s->frame + TCCTL_FRAME_IP + (at)))
 #define AT32(at) (*(__u32 *)(s->frame + TCCTL_FRAME_IP + (at)))
 #define AT8(at) (s->frame[TCCTL_FRAME_IP + (at)])
+/* Two bytes as the 16-bit word that they are in memory. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define PAIR(first, second) ((__u32)(first) | (__u32)(second) << 8)
+#else
+#define PAIR(first, second) ((__u32)(first) << 8 | (second))
+#endif
 
 /*
  * Flags are read anew each time: a value tested bit by bit would be as many states to the verifier. And there is no
@@ -272,7 +278,7 @@ static __always_inline __u32 put_l4(struct __sk_buff *skb, struct tcctl_encap *s
 			PUT16(at + 4, ~tcctl_fold(sum));
 		}
 	}
-	return bpf_ntohl(AT32(at));
+	return (__u32)bpf_ntohs(AT16(at)) << 16 | bpf_ntohs(AT16(at + 2));
 }
 
 /* DSCP and ECN: RFC 6040, normal mode, the inner ECN field as it is. */
@@ -304,7 +310,9 @@ static __always_inline __u32 put_ipv4(struct __sk_buff *skb, struct tcctl_encap 
 	/* RFC 6864: an ID is for what may be fragmented */
 	if (!AT16(6))
 		PUT16(4, bpf_get_prandom_u32());
-	PUT16(10, ~tcctl_fold((__u64)AT32(0) + AT32(4) + AT32(8) + AT32(12) + AT32(16)));
+	/* Read in no larger pieces than just written: that would wait for the writes. */
+	PUT16(10, ~tcctl_fold((__u64)PAIR(AT8(0), AT8(1)) + AT16(2) + AT16(4) + AT16(6) + PAIR(AT8(8), AT8(9)) +
+			      AT32(12) + AT32(16)));
 	return ports;
 }
 
@@ -381,11 +389,57 @@ static __always_inline bool make_room(struct __sk_buff *skb, const struct tcctl_
 	return !(cfg.flags & TCCTL_CFG_RAW) && set_protocol(skb, ethertype);
 }
 
+/*
+ * Writes the usual outer header, IPv4, UDP and 8 bytes, and the inner Ethernet header behind it, into the room that was made.
+ * False: not linear, or not usual. A CHECKSUM_COMPLETE sum gets all but the IPv4 header, which sums up to nothing.
+ */
+#define HEADER_USUAL 36
+static __always_inline bool write_usual(struct __sk_buff *skb, struct tcctl_encap *s)
+{
+	__u8 *p = tcctl_data_at(skb, 14);
+	__u64 sum;
+
+	if (tcctl_unlikely(p + HEADER_USUAL + 14 > tcctl_data_end(skb)))
+		return false;
+	for (__u32 i = 0; i < HEADER_USUAL; i += 4)
+		*(__u32 *)(p + i) = AT32(i);
+	for (__u32 i = 0; i < 12; i += 4)
+		*(__u32 *)(p + HEADER_USUAL + i) = *(const __u32 *)(s->l2 + i);
+	*(__u16 *)(p + HEADER_USUAL + 12) = *(const __u16 *)(s->l2 + 12);
+	sum = (__u64)AT32(20) + AT32(24) + AT32(28) + AT32(32) + *(const __u32 *)s->l2 + *(const __u32 *)(s->l2 + 4) +
+	      *(const __u32 *)(s->l2 + 8) + *(const __u16 *)(s->l2 + 12);
+	bpf_csum_update(skb, tcctl_fold(sum));
+	return true;
+}
+
+/* The header, and `l2_len` bytes of the inner Ethernet header, into the room that was made. */
+static __always_inline bool write(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row,
+				  __u32 l2_len)
+{
+	__u64 n = row->header_len;
+
+	if (tcctl_likely(n == HEADER_USUAL && l2_len == 14 && !(cfg.flags & TCCTL_CFG_RAW) && row->family == 4 &&
+			 !skb->vlan_present) &&
+	    tcctl_likely(write_usual(skb, s)))
+		return true;
+	n = row->header_len;
+	asm volatile("%0 &= 0xfc" : "+r"(n));
+	/* Not "!n": kernels before 6.8 take no lower bound from an inequality. */
+	if (n < 20 || bpf_skb_store_bytes(skb, L3, s->frame + TCCTL_FRAME_IP, n, BPF_F_RECOMPUTE_CSUM))
+		return false;
+	if (!l2_len)
+		return true;
+	if (skb->vlan_present && bpf_skb_vlan_pop(skb))
+		return false;
+	n = l2_len;
+	asm volatile("%0 &= 31" : "+r"(n));
+	return n >= 14 && !bpf_skb_store_bytes(skb, L3 + row->header_len, s->l2, n, BPF_F_RECOMPUTE_CSUM);
+}
+
 /* Puts the packet into the tunnel; false: it could not be done, and the packet may be spoilt. */
 static __always_inline bool put(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row)
 {
 	__u32 l3 = tcctl_l3(skb), l2_len = 0, payload, ports, ethertype, proto, i;
-	__u64 n;
 
 	if (row->header_len < 20 || row->header_len > TCCTL_TEMPLATE_MAX || !begin(skb, s, row))
 		return false;
@@ -427,19 +481,8 @@ static __always_inline bool put(struct __sk_buff *skb, struct tcctl_encap *s, co
 
 	if (!make_room(skb, row, l3, ethertype))
 		return false;
-	n = row->header_len;
-	asm volatile("%0 &= 0xfc" : "+r"(n));
-	/* Not "!n": kernels before 6.8 take no lower bound from an inequality. */
-	if (n < 20 || bpf_skb_store_bytes(skb, L3, s->frame + TCCTL_FRAME_IP, n, BPF_F_RECOMPUTE_CSUM))
+	if (!write(skb, s, row, l2_len))
 		return false;
-	if (l2_len) {
-		if (skb->vlan_present && bpf_skb_vlan_pop(skb))
-			return false;
-		n = l2_len;
-		asm volatile("%0 &= 31" : "+r"(n));
-		if (n < 14 || bpf_skb_store_bytes(skb, L3 + row->header_len, s->l2, n, BPF_F_RECOMPUTE_CSUM))
-			return false;
-	}
 	if (!(cfg.flags & TCCTL_CFG_RAW)) {
 		/* not part of a CHECKSUM_COMPLETE sum */
 		__u8 *p = tcctl_data_at(skb, 0);

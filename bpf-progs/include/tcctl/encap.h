@@ -13,8 +13,8 @@
  * where the outer header is composed, and where keys and parameters of helpers live: writes to the stack cost a
  * speculation barrier each in a program loaded without CAP_PERFMON, those to a map's value do not.
  *
- * The outer header is composed whole and then stored with one helper, which also takes care of cloned and non-linear
- * packets and of CHECKSUM_COMPLETE.
+ * The outer header is composed whole and then written: the usual one directly, others with a helper, which also takes care
+ * of non-linear packets.
  */
 #ifndef TCCTL_ENCAP_H
 #define TCCTL_ENCAP_H
