@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pipeline.h"
+
+#define ENCAP_L2_ETH (1U << 6) /* BPF_F_ADJ_ROOM_ENCAP_L2_ETH, Linux 5.13 */
 #define ROUTES_MAX 4096
 #define ENTRIES_MAX 1024
 
@@ -88,12 +91,24 @@ static int set(const char *what, int fd, const void *key, const void *value)
 	return say(what, bpf_map_update_elem(fd, key, value, BPF_ANY));
 }
 
+/* As the controller does it: rows must not name a flag that the kernel refuses. */
+static bool knows_l2_eth(void)
+{
+	static int known = -1;
+
+	if (known < 0)
+		known = pipeline_knows_adjust_room(ENCAP_L2_ETH) > 0;
+	return known;
+}
+
 int tunnels_set(struct tunnels *t, uint32_t id, const struct tcctl_tunnel *row)
 {
 	struct tcctl_tunnel copy = *row;
 
 	if (!id || id >= TUNNELS_MAX)
 		return say("id", -EINVAL);
+	if (!knows_l2_eth())
+		copy.adjust &= ~(uint64_t)ENCAP_L2_ETH;
 	copy.counters = tunnels_counters(id);
 	return set("row", t->rows, &id, &copy);
 }
