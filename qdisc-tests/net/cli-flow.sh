@@ -8,6 +8,8 @@
 need_cmd jq ping
 need_file "$TCCTL"
 topo_pair
+# No neighbour discovery or multicast reports in between: hooks are without packets until there are pings.
+for e in client:c0 server:s0; do in_ns "${e%:*}" sysctl -qw "net.ipv6.conf.${e#*:}.disable_ipv6=1"; done
 
 cat >wan.yaml <<'Y'
 tcctl: 1
