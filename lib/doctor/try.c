@@ -123,18 +123,13 @@ static void try_maps(struct tcctl_doctor *d)
 	}
 }
 
-static int tc_request(struct nl *nl, uint16_t type, const char *kind, uint32_t parent, uint32_t handle)
+/* Send a request and wait for its answer: 0 or what the kernel says against it. */
+static int try_request(struct nl *nl, const struct nlmsghdr *nlh)
 {
-	struct nlmsghdr *nlh = nl_request(nl, nl->tx, type, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
-	struct tcmsg *tcm = mnl_nlmsg_put_extra_header(nlh, sizeof(*tcm));
 	struct nl_op op = { .type = NL_OP_CLSACT_ADD };
 	bool answered = false;
 	int n, err;
 
-	tcm->tcm_ifindex = 1;
-	tcm->tcm_parent = parent;
-	tcm->tcm_handle = handle;
-	mnl_attr_put_strz(nlh, TCA_KIND, kind);
 	err = nl_send(nl, nlh, nlh->nlmsg_len);
 	while (!err && !answered) {
 		n = nl_receive(nl);
@@ -144,14 +139,23 @@ static int tc_request(struct nl *nl, uint16_t type, const char *kind, uint32_t p
 	return err ? err : op.err;
 }
 
+static int tc_request(struct nl *nl, uint16_t type, const char *kind, uint32_t parent, uint32_t handle)
+{
+	struct nlmsghdr *nlh = nl_request(nl, nl->tx, type, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	struct tcmsg *tcm = mnl_nlmsg_put_extra_header(nlh, sizeof(*tcm));
+
+	tcm->tcm_ifindex = 1;
+	tcm->tcm_parent = parent;
+	tcm->tcm_handle = handle;
+	mnl_attr_put_strz(nlh, TCA_KIND, kind);
+	return try_request(nl, nlh);
+}
+
 /* An action of a kind that is not there is ENOENT; one that is there misses its parameters. */
 static int try_action(struct nl *nl, const char *kind)
 {
 	struct nlmsghdr *nlh = nl_request(nl, nl->tx, RTM_NEWACTION, NLM_F_ACK | NLM_F_CREATE);
-	struct nl_op op = { .type = NL_OP_CLSACT_ADD };
 	struct nlattr *list, *one;
-	bool answered = false;
-	int n, err;
 
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct tcamsg));
 	list = mnl_attr_nest_start(nlh, TCA_ACT_TAB);
@@ -159,13 +163,7 @@ static int try_action(struct nl *nl, const char *kind)
 	mnl_attr_put_strz(nlh, TCA_ACT_KIND, kind);
 	mnl_attr_nest_end(nlh, one);
 	mnl_attr_nest_end(nlh, list);
-	err = nl_send(nl, nlh, nlh->nlmsg_len);
-	while (!err && !answered) {
-		n = nl_receive(nl);
-		err = n < 0 ? n :
-			      nl_run_feed(&op, &answered, 1, nlh->nlmsg_seq, nl->portid, nl->rx, (size_t)n);
-	}
-	return err ? err : op.err;
+	return try_request(nl, nlh);
 }
 
 static void try_qdiscs(struct tcctl_doctor *d, struct nl *nl)
