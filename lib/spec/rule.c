@@ -582,16 +582,22 @@ static void nothing_left(struct spec_ctx *c, const struct rule_reader *rr, const
 		memset(no, 0, sizeof(*(no))); \
 	} while (0)
 
+/* Where only `not:` has values of a key, they become the key's own, negated. True: both have, subtract. */
+#define BOTH_GIVEN(yes, no)                        \
+	({                                         \
+		bool _both = false;                \
+		if ((no)->set && (no)->n) {        \
+			_both = (yes)->set && (yes)->n; \
+			if (!(yes)->set)           \
+				MOVE_NEGATED(yes, no); \
+		}                                  \
+		_both;                             \
+	})
+
 static void settle_ranges(struct spec_ctx *c, const struct rule_reader *rr, const char *key,
 			  struct spec_ranges *yes, struct spec_ranges *no)
 {
-	if (!no->set || !no->n)
-		return;
-	if (!yes->set) {
-		MOVE_NEGATED(yes, no);
-		return;
-	}
-	if (!yes->n)
+	if (!BOTH_GIVEN(yes, no))
 		return;
 	spec_ranges_subtract(c, yes, no);
 	if (!yes->n)
@@ -601,13 +607,7 @@ static void settle_ranges(struct spec_ctx *c, const struct rule_reader *rr, cons
 static void settle_maskeds(struct spec_ctx *c, const struct rule_reader *rr, const char *key,
 			   struct spec_maskeds *yes, struct spec_maskeds *no)
 {
-	if (!no->set || !no->n)
-		return;
-	if (!yes->set) {
-		MOVE_NEGATED(yes, no);
-		return;
-	}
-	if (!yes->n)
+	if (!BOTH_GIVEN(yes, no))
 		return;
 	if (!spec_maskeds_subtract(c, yes, no))
 		spec_error(c, rr->excluded, "%s: more than %d values are left after the exceptions", key,
@@ -640,9 +640,7 @@ static void settle(struct spec_ctx *c, struct rule_reader *rr)
 	settle_ranges(c, rr, "length", &yes->length, &no->length);
 	settle_maskeds(c, rr, "flags", &yes->flags, &no->flags);
 	settle_maskeds(c, rr, "mark", &yes->mark, &no->mark);
-	if (no->mac.set && no->mac.n && !yes->mac.set) {
-		MOVE_NEGATED(&yes->mac, &no->mac);
-	} else if (no->mac.set && yes->mac.n) {
+	if (BOTH_GIVEN(&yes->mac, &no->mac)) {
 		spec_macs_subtract(&yes->mac, &no->mac);
 		if (!yes->mac.n)
 			nothing_left(c, rr, "mac");
