@@ -53,6 +53,19 @@ static void udp(bool v6, const uint8_t *dst, size_t payload)
 	packet_finish(&k);
 }
 
+static void icmp(bool v6, uint8_t type, uint8_t code)
+{
+	packet_init(&k);
+	packet_eth(&k, v6 ? 0x86dd : 0x0800);
+	if (v6)
+		packet_ipv6(&k, 58, 0);
+	else
+		packet_ipv4(&k, 1, 0, 0);
+	packet_icmp(&k, v6 ? 58 : 1, type, code);
+	packet_payload(&k, 1400);
+	packet_finish(&k);
+}
+
 static void udp4(const char *dst)
 {
 	uint8_t a[4];
@@ -477,15 +490,7 @@ static void big(bool v6)
 	udp(v6, v6 ? (const uint8_t[16]){ 0xff, 0xe, [15] = 1 } : (const uint8_t[16]){ 239, 0, 0, 1 }, 1400);
 	test_eq(sent(), 0);
 	test_eq(run.verdict, 2);
-	packet_init(&k);
-	packet_eth(&k, v6 ? 0x86dd : 0x800);
-	if (v6)
-		packet_ipv6(&k, 58, 0);
-	else
-		packet_ipv4(&k, 1, 0, 0);
-	packet_icmp(&k, v6 ? 58 : 1, v6 ? 1 : 3, 1);
-	packet_payload(&k, 1400);
-	packet_finish(&k);
+	icmp(v6, v6 ? 1 : 3, 1);
 	test_eq(sent(), 0);
 	test_eq(run.verdict, 2);
 	packet_init(&k);
@@ -503,15 +508,7 @@ static void big(bool v6)
 	test_eq(counted(1, TCCTL_TUN_TX_MTU), 3);
 	test_eq(counted(1, TCCTL_TUN_TX_ANSWERED), 0);
 	test_case("an echo request is answered");
-	packet_init(&k);
-	packet_eth(&k, v6 ? 0x86dd : 0x800);
-	if (v6)
-		packet_ipv6(&k, 58, 0);
-	else
-		packet_ipv4(&k, 1, 0, 0);
-	packet_icmp(&k, v6 ? 58 : 1, v6 ? 128 : 8, 0);
-	packet_payload(&k, 1400);
-	packet_finish(&k);
+	icmp(v6, v6 ? 128 : 8, 0);
 	test_eq(sent(), 0);
 	test_eq(run.verdict, 7);
 	test_case("not more than 100 answers a second and CPU");
