@@ -583,15 +583,15 @@ static void nothing_left(struct spec_ctx *c, const struct rule_reader *rr, const
 	} while (0)
 
 /* Where only `not:` has values of a key, they become the key's own, negated. True: both have, subtract. */
-#define BOTH_GIVEN(yes, no)                        \
-	({                                         \
-		bool _both = false;                \
-		if ((no)->set && (no)->n) {        \
+#define BOTH_GIVEN(yes, no)                             \
+	({                                              \
+		bool _both = false;                     \
+		if ((no)->set && (no)->n) {             \
 			_both = (yes)->set && (yes)->n; \
-			if (!(yes)->set)           \
-				MOVE_NEGATED(yes, no); \
-		}                                  \
-		_both;                             \
+			if (!(yes)->set)                \
+				MOVE_NEGATED(yes, no);  \
+		}                                       \
+		_both;                                  \
 	})
 
 static void settle_ranges(struct spec_ctx *c, const struct rule_reader *rr, const char *key,
@@ -632,8 +632,7 @@ static void settle(struct spec_ctx *c, struct rule_reader *rr)
 			nothing_left(c, rr, rule_keys[addr_row(i)].name);
 	}
 	for (unsigned int i = 0; i < SPEC_PORT_MAX; i++)
-		settle_ranges(c, rr, rule_keys[port_row(i)].name, &yes->port[i],
-			      &no->port[i]);
+		settle_ranges(c, rr, rule_keys[port_row(i)].name, &yes->port[i], &no->port[i]);
 	settle_ranges(c, rr, "proto", &yes->proto, &no->proto);
 	settle_ranges(c, rr, "dscp", &yes->dscp, &no->dscp);
 	settle_ranges(c, rr, "vlan", &yes->vlan, &no->vlan);
@@ -697,7 +696,8 @@ static void check_together(struct spec_ctx *c, const struct rule_reader *rr,
 			break;
 		}
 	if (rule->flags.set && !proto_possible(&rule->proto, tcp, sizeof(tcp)))
-		spec_error(c, seen[MATCH_FLAGS] ? seen[MATCH_FLAGS]->key : rr->excluded, "flags: the rule's `proto` excludes tcp");
+		spec_error(c, seen[MATCH_FLAGS] ? seen[MATCH_FLAGS]->key : rr->excluded,
+			   "flags: the rule's `proto` excludes tcp");
 	if ((rule->icmp.set || rule->icmp6.set) && rule->flags.set)
 		spec_error(c, seen[MATCH_FLAGS] ? seen[MATCH_FLAGS]->key : rr->excluded,
 			   "`flags` are of TCP and `icmp` is not: the rule matches nothing");
@@ -727,7 +727,7 @@ static const struct yaml_node *read_rule(struct spec_ctx *c, const struct yaml_n
 	settle(c, &rr);
 	if (errors == c->diags->n_errors)
 		check_together(c, &rr, seen);
-	first = rr.half[0].first ? rr.half[0].first : rr.excluded ;
+	first = rr.half[0].first ? rr.half[0].first : rr.excluded;
 	/* Something wrong may have been meant as a match key. */
 	if (!first && errors != c->diags->n_errors)
 		first = v;
