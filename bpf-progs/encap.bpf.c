@@ -2,7 +2,7 @@
 /*
  * Stage: puts packets into tunnels. This part finds out whether and where to:
  *
- *	the class's tunnel, else the longest matching route's, else the interface's; none: the packet goes on
+ *	the class's tunnel, else the longest matching route's, else the device's or interface's; none: the packet goes on
  *	not carried by it, of the link's own scope, or already a packet of this tunnel: counted, the packet goes on
  *	too big: TCCTL_STAGE_TOO_BIG
  *	inner eth with a forwarding table: stations, learned, flooding; else dropped and counted
@@ -204,6 +204,15 @@ static __always_inline __u32 choose(struct __sk_buff *skb, struct tcctl_encap *s
 			((__u32 *)s->route.addr)[3] = s->w[9];
 		}
 		id = table ? bpf_map_lookup_elem(table, &s->route) : NULL;
+		if (id)
+			return *id;
+	}
+	if (settings->flags & TCCTL_TS_DEVICE) {
+		void *table = tcctl_half(skb, devices);
+		const __u32 *id;
+
+		s->fib.ifindex = skb->ifindex; /* a key outside of the stack */
+		id = table ? bpf_map_lookup_elem(table, &s->fib.ifindex) : NULL;
 		if (id)
 			return *id;
 	}

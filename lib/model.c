@@ -24,6 +24,7 @@ void model_done(struct model *m)
 	for (size_t i = 0; i < m->n_hook_copies; i++)
 		free(m->hook_copies[i]);
 	free(m->hook_copies);
+	free(m->by_device);
 	free(m->devices);
 	free(m->pipelines);
 	free(m->hooks);

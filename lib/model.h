@@ -113,9 +113,10 @@ struct model {
 	size_t n_clsacts;
 	struct model_device *devices;
 	size_t n_devices;
-	/* desired only: hooks that tunnels have changed (an implicit `encap`) */
+	/* desired only: hooks that tunnels have changed (an implicit `encap`: spec_hook.by_device, which all of them share) */
 	struct spec_hook **hook_copies;
 	size_t n_hook_copies;
+	bool *by_device;
 	/* observed only */
 	unsigned int *orphans; /* pN directories that no state knows */
 	size_t n_orphans;

@@ -246,6 +246,9 @@ struct spec_hook {
 	int encap;	     /* index into spec.tunnels: where everything goes that no class or route sends elsewhere; SPEC_NONE */
 	struct spec_route *routes;
 	size_t n_routes;
+	/* Per spec.tunnels, instead of `encap`: those that are told by the device that a packet leaves through. NULL: none. Only
+	 * in the copies that lib/desired makes, which own it. */
+	const bool *by_device;
 	/* A class of the rules here has `tunnel:`, and `side` makes this direction the way out. Not part of
 	 * spec_hook_equal(), for it follows from the rest. */
 	bool class_tunnels;

@@ -242,6 +242,7 @@ struct building {
 	const struct tunnel_resolved *tunnels;
 	uint64_t *rules_digests; /* per rule set, 0: not yet */
 	uint64_t builtin; /* digest of the built-in object, which takes a while to make */
+	const struct spec_hook **copied; /* what each of m.hook_copies was made from; NULL: nothing was there */
 	struct model m;
 };
 
@@ -338,30 +339,46 @@ static bool is_idle(const struct spec_hook *hook, const struct spec_hook *other)
 	       other->enabled && (other->n_decaps || other->encap != SPEC_NONE || other->n_routes);
 }
 
+/* The hook (or none) with the tunnel of the device that a packet leaves through: one for all devices. NULL: no memory. */
+static const struct spec_hook *with_device(struct building *b, const struct spec_hook *hook)
+{
+	const struct spec_hook **copied;
+	struct spec_hook **copies, *copy;
+
+	for (size_t i = 0; i < b->m.n_hook_copies; i++)
+		if (b->copied[i] == hook)
+			return b->m.hook_copies[i];
+	copies = realloc(b->m.hook_copies, (b->m.n_hook_copies + 1) * sizeof(*copies));
+	if (copies)
+		b->m.hook_copies = copies;
+	copied = realloc(b->copied, (b->m.n_hook_copies + 1) * sizeof(*copied));
+	if (copied)
+		b->copied = copied;
+	copy = malloc(sizeof(*copy));
+	if (!copies || !copied || !copy) {
+		free(copy);
+		return NULL;
+	}
+	*copy = hook ? *hook : (struct spec_hook){ .enabled = true, .ruleset = SPEC_NONE, .encap = SPEC_NONE };
+	copy->by_device = b->m.by_device;
+	copied[b->m.n_hook_copies] = hook;
+	copies[b->m.n_hook_copies++] = copy;
+	return copy;
+}
+
 /* The hook of one direction of a device: the interface's, with the tunnel of the device if that is nowhere told. */
 static int hook_for(struct building *b, const struct spec_interface *iface, enum spec_dir dir, int tunnel,
 		    const struct spec_hook **ret)
 {
 	const struct spec_hook *hook = iface ? &iface->hook[dir] : NULL;
-	struct spec_hook **copies, *copy;
 
 	if (hook && (!hook->enabled || is_idle(hook, &iface->hook[!dir])))
 		hook = NULL;
 	*ret = hook;
 	if (dir != SPEC_EGRESS || tunnel == SPEC_NONE)
 		return 0;
-	copies = realloc(b->m.hook_copies, (b->m.n_hook_copies + 1) * sizeof(*copies));
-	if (!copies)
-		return -ENOMEM;
-	b->m.hook_copies = copies;
-	copy = malloc(sizeof(*copy));
-	if (!copy)
-		return -ENOMEM;
-	*copy = hook ? *hook : (struct spec_hook){ .enabled = true, .ruleset = SPEC_NONE };
-	copy->encap = tunnel;
-	copies[b->m.n_hook_copies++] = copy;
-	*ret = copy;
-	return 0;
+	*ret = with_device(b, hook);
+	return *ret ? 0 : -ENOMEM;
 }
 
 /* `end`: where the egress hook goes instead, at ingress; or NULL. */
@@ -425,8 +442,14 @@ int desired_make(const struct spec *spec, const struct nl_links *links, const st
 		return err;
 	b.builtin = object_builtin_digest();
 	b.m.hooks = calloc(links->n * SPEC_DIR_MAX + 1, sizeof(*b.m.hooks));
-	if (!b.m.hooks)
+	b.m.by_device = calloc(spec->n_tunnels + 1, sizeof(*b.m.by_device));
+	if (!b.m.hooks || !b.m.by_device) {
+		model_done(&b.m);
 		return -ENOMEM;
+	}
+	for (size_t i = 0; i < links->n; i++)
+		if (tunnel_of[i] != SPEC_NONE)
+			b.m.by_device[tunnel_of[i]] = true;
 	for (size_t i = 0; i < links->n && !err; i++)
 		for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX && !err; dir++)
 			if (interface_of[i] != SPEC_NONE || tunnel_of[i] != SPEC_NONE)
@@ -435,6 +458,7 @@ int desired_make(const struct spec *spec, const struct nl_links *links, const st
 					       end_of[i] == SPEC_NONE || interface_of[end_of[i]] != SPEC_NONE ?
 						       NULL :
 						       &links->items[end_of[i]]);
+	free(b.copied);
 	if (err) {
 		model_done(&b.m);
 		return err;

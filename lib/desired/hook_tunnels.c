@@ -28,7 +28,8 @@ static void mark_class_tunnels(const struct spec *spec, const struct spec_hook *
 	}
 }
 
-static void mark_out(const struct spec *spec, const struct spec_hook *hook, bool *used)
+/* Those that the device does not tell. */
+static void mark_told(const struct spec *spec, const struct spec_hook *hook, bool *used)
 {
 	mark_class_tunnels(spec, hook, used);
 	if (hook->encap != SPEC_NONE)
@@ -42,8 +43,11 @@ bool *desired_out(const struct spec *spec, const struct spec_hook *hook)
 {
 	bool *used = calloc(spec->n_tunnels + 1, sizeof(*used));
 
-	if (used && hook->mode != SPEC_MODE_OBSERVE)
-		mark_out(spec, hook, used);
+	if (!used || hook->mode == SPEC_MODE_OBSERVE)
+		return used;
+	mark_told(spec, hook, used);
+	for (size_t i = 0; hook->by_device && i < spec->n_tunnels; i++)
+		used[i] |= hook->by_device[i];
 	return used;
 }
 
@@ -75,6 +79,7 @@ static uint64_t digest_tunnel(const struct spec_tunnel *t, const struct tunnel_r
 				  t->has_local);
 	h = digest_prefixes(h, t->remotes, t->n_remotes);
 	h = digest_prefixes(h, t->flood, t->n_flood);
+	h = digest_u64(h, (uint64_t)resolved->device << 32 | resolved->end);
 	h = digest_u64(h, t->n_stations);
 	for (size_t i = 0; i < t->n_stations; i++) {
 		const struct spec_station *s = &t->stations[i];
@@ -103,7 +108,7 @@ uint64_t desired_tunnels_digest(const struct spec *spec, const struct spec_hook 
 	h = digest_u64(h, hook->n_decaps);
 	for (size_t i = 0; i < hook->n_decaps; i++)
 		h = digest_str(h, spec->tunnels[hook->decaps[i]].name);
-	h = digest_u64(h, hook->refuse_unknown);
+	h = digest_u64(h, (uint64_t)(hook->by_device != NULL) << 32 | hook->refuse_unknown);
 	h = digest_str(h, tunnel_name(spec, hook->encap));
 	h = digest_u64(h, hook->n_routes);
 	for (size_t i = 0; i < hook->n_routes; i++) {
@@ -174,6 +179,15 @@ int desired_tunnels(const struct spec *spec, const struct spec_hook *hook, const
 
 /* --- text --------------------------------------------------------------------------------------------------- */
 
+static size_t count(const struct spec *spec, const bool *used)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < spec->n_tunnels; i++)
+		n += used[i];
+	return n;
+}
+
 static void print_names(FILE *f, const struct spec *spec, const bool *used, const char *after)
 {
 	size_t n = 0;
@@ -204,19 +218,22 @@ bool desired_print_decap(FILE *f, const char *sep, const struct spec *spec, cons
 bool desired_print_encap(FILE *f, const char *sep, const struct spec *spec, const struct spec_hook *hook)
 {
 	_cleanup_free_ bool *used = desired_out(spec, hook);
+	const char *device = "";
 	size_t n_prefixes = 0;
-	char routes[48] = "";
-	bool any = false;
+	char after[64] = "";
 
-	for (size_t i = 0; used && i < spec->n_tunnels && !any; i++)
-		any = used[i];
-	if (!any)
+	if (!used || !count(spec, used))
 		return false;
+	if (hook->by_device && count(spec, hook->by_device) > 1) { /* the pipeline is that of all of their devices */
+		memset(used, 0, spec->n_tunnels * sizeof(*used));
+		mark_told(spec, hook, used);
+		device = count(spec, used) ? ", by device" : "by device";
+	}
 	for (size_t i = 0; i < hook->n_routes; i++)
 		n_prefixes += hook->routes[i].n_prefixes;
 	if (n_prefixes)
-		snprintf(routes, sizeof(routes), "; %zu route%s", n_prefixes, n_prefixes == 1 ? "" : "s");
+		snprintf(after, sizeof(after), "%s; %zu route%s", device, n_prefixes, n_prefixes == 1 ? "" : "s");
 	fprintf(f, "%sencap(", sep);
-	print_names(f, spec, used, routes);
+	print_names(f, spec, used, n_prefixes ? after : device);
 	return true;
 }

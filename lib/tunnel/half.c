@@ -20,6 +20,7 @@ const struct tunnel_shape tunnel_shapes[] = {
 	[TUNNEL_STATIONS] = { "stations", BPF_MAP_TYPE_HASH, sizeof(struct tcctl_station_key),
 			      sizeof(struct tcctl_station), 0 },
 	[TUNNEL_REMOTES] = { "remotes", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct tcctl_remote), BPF_F_INNER_MAP },
+	[TUNNEL_DEVICES] = { "devices", BPF_MAP_TYPE_HASH, 4, 4, 0 },
 };
 _Static_assert(ARRAY_SIZE(tunnel_shapes) == TUNNEL_TABLE_MAX, "a shape for each table");
 
@@ -235,6 +236,40 @@ static int add_routes(struct making *m)
 	return 0;
 }
 
+static int add_device(struct making *m, uint32_t ifindex, uint32_t id)
+{
+	uint32_t *key;
+	void *v;
+
+	if (!ifindex)
+		return 0;
+	key = add(m, TUNNEL_DEVICES, &v);
+	if (!key)
+		return -ENOMEM;
+	*key = ifindex;
+	memcpy(v, &id, sizeof(id));
+	return 0;
+}
+
+/* Packets leave through the device, or arrive at its other end, whichever the hook is at. */
+static int add_devices(struct making *m)
+{
+	const struct tunnel_half_want *w = m->want;
+	int err = 0;
+
+	if (!w->hook->by_device)
+		return 0;
+	for (size_t i = 0; i < w->spec->n_tunnels && !err; i++) {
+		if (!w->hook->by_device[i])
+			continue;
+		err = add_device(m, w->resolved[i].device, w->ids[i]);
+		if (!err)
+			err = add_device(m, w->resolved[i].end, w->ids[i]);
+	}
+	m->settings.flags |= TCCTL_TS_DEVICE;
+	return err;
+}
+
 static int add_forwarding(struct making *m, const struct spec_tunnel *t, uint32_t id)
 {
 	for (size_t i = 0; i < t->n_stations; i++) {
@@ -321,6 +356,8 @@ int tunnel_half_make(const struct tunnel_half_want *want, struct tunnel_half *re
 	}
 	if (!err)
 		err = add_routes(&m);
+	if (!err)
+		err = add_devices(&m);
 	free(m.shared);
 	if (err) {
 		tunnel_half_done(&m.half);

@@ -13,6 +13,7 @@ enum tunnel_table {
 	TUNNEL_ROUTES,
 	TUNNEL_STATIONS,
 	TUNNEL_REMOTES,
+	TUNNEL_DEVICES,
 	TUNNEL_TABLE_MAX,
 };
 /* The map of maps that holds both halves. */

@@ -41,7 +41,7 @@ int tunnels_open(struct tunnels *t, struct pipe *p, uint32_t half)
 {
 	int err;
 
-	*t = (struct tunnels){ p, -1, -1, -1, -1, -1, -1 };
+	*t = (struct tunnels){ p, -1, -1, -1, -1, -1, -1, -1 };
 	err = add(t, half, "tunnels", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct tcctl_tunnel), TUNNELS_MAX, BPF_F_INNER_MAP,
 		  &t->rows);
 	if (!err)
@@ -58,6 +58,8 @@ int tunnels_open(struct tunnels *t, struct pipe *p, uint32_t half)
 	if (!err)
 		err = add(t, half, "remotes", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct tcctl_remote), ENTRIES_MAX,
 			  BPF_F_INNER_MAP, &t->remotes);
+	if (!err)
+		err = add(t, half, "devices", BPF_MAP_TYPE_HASH, 4, 4, ENTRIES_MAX, 0, &t->devices);
 	if (!err && p->chunk[TCCTL_CHUNK_TUNNELS] < 0)
 		err = say("counters", pipe_add_chunk(p, TCCTL_CHUNK_TUNNELS));
 	if (err)
@@ -67,7 +69,7 @@ int tunnels_open(struct tunnels *t, struct pipe *p, uint32_t half)
 
 void tunnels_close(struct tunnels *t)
 {
-	int *const fds[] = { &t->rows, &t->decaps, &t->sources, &t->routes, &t->stations, &t->remotes };
+	int *const fds[] = { &t->rows, &t->decaps, &t->sources, &t->routes, &t->stations, &t->remotes, &t->devices };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		if (*fds[i] >= 0)
@@ -154,6 +156,11 @@ int tunnels_station(struct tunnels *t, const struct tcctl_station_key *key, cons
 int tunnels_remote(struct tunnels *t, uint32_t index, const struct tcctl_remote *remote)
 {
 	return set("remotes", t->remotes, &index, remote);
+}
+
+int tunnels_device(struct tunnels *t, uint32_t ifindex, uint32_t id)
+{
+	return set("devices", t->devices, &ifindex, &id);
 }
 
 int tunnels_learned(const struct tunnels *t, const struct tcctl_station_key *key, struct tcctl_station *ret)

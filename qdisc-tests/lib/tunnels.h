@@ -16,7 +16,7 @@
 
 struct tunnels {
 	struct pipe *p;
-	int rows, decaps, sources, routes, stations, remotes; /* the maps of this half */
+	int rows, decaps, sources, routes, stations, remotes, devices; /* the maps of this half */
 };
 
 /*
@@ -41,6 +41,7 @@ int tunnels_undecap(struct tunnels *t, const struct tcctl_decap_key *key);
 int tunnels_source(struct tunnels *t, uint32_t group, const uint8_t *addr, uint32_t bits, uint32_t id);
 int tunnels_route(struct tunnels *t, uint32_t family, const uint8_t *addr, uint32_t bits, uint32_t id);
 int tunnels_station(struct tunnels *t, const struct tcctl_station_key *key, const struct tcctl_station *station);
+int tunnels_device(struct tunnels *t, uint32_t ifindex, uint32_t id);
 int tunnels_remote(struct tunnels *t, uint32_t index, const struct tcctl_remote *remote);
 
 /* What was learned: 0 and *ret, or -ENOENT. */

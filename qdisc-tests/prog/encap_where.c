@@ -168,6 +168,20 @@ static void by_default_and_route(void)
 	settings(1, 0);
 	udp4("10.1.0.1");
 	test_eq(sent(), 1);
+
+	test_case("the device's tunnel wins over the interface's, not over a route");
+	tunnels_device(&tables, 77, 3);
+	settings(1, TCCTL_TS_DEVICE);
+	test_eq(sent(), 1);
+	tunnels_device(&tables, 1, 2); /* test runs come from lo */
+	test_eq(sent(), 2);
+	settings(1, TCCTL_TS_DEVICE | TCCTL_TS_ROUTES);
+	test_eq(sent(), 3);
+	udp4("11.1.0.1");
+	test_eq(sent(), 2);
+	test_case("without the flag devices are not asked");
+	settings(1, 0);
+	test_eq(sent(), 1);
 }
 
 static void by_class(void)

@@ -11,11 +11,15 @@ static struct nl_link devices[] = {
 	{ .ifindex = 2, .name = "wan0", .type = ARPHRD_ETHER, .mac_len = 6 },
 	{ .ifindex = 3, .name = "lan0", .type = ARPHRD_ETHER, .mac_len = 6 },
 	{ .ifindex = 4, .name = "vx0", .type = ARPHRD_ETHER, .mac_len = 6 },
+	{ .ifindex = 5, .name = "vx1", .type = ARPHRD_ETHER, .mac_len = 6 },
 };
 static const struct nl_links links = { devices, sizeof(devices) / sizeof(devices[0]) };
 
 #define SITE "  site: { type: vxlan, local: 192.0.2.1, remote: 192.0.2.2, vni: 42 }\n"
 #define VENDOR "  vendor: { type: gre, local: 192.0.2.1, remote: 192.0.2.9, key: 7 }\n"
+
+#define SITE_VX0 "  site: { type: vxlan, local: 192.0.2.1, remote: 192.0.2.2, vni: 42, device: vx0 }\n"
+#define VENDOR_VX1 "  vendor: { type: gre, local: 192.0.2.1, remote: 192.0.2.9, key: 7, device: vx1 }\n"
 
 static struct tcctl_diags *diags;
 static struct tunnel_resolved resolved[8];
@@ -137,6 +141,26 @@ static void test_devices(void)
 		0);
 	test_streq(at("vx0", SPEC_EGRESS)->order, "encap(vendor) → end");
 
+	test_case("devices share a pipeline");
+	test_eq(make(SITE_VX0 VENDOR_VX1, "  wan0: { decap: [site, vendor] }\n"), 0);
+	test_eq(m.n_hooks, 3);
+	test_eq(m.n_pipelines, 2);
+	test_ok(at("vx0", SPEC_EGRESS) == at("vx1", SPEC_EGRESS));
+	test_streq(at("vx0", SPEC_EGRESS)->order, "encap(by device) → end");
+	test_eq(at("vx0", SPEC_EGRESS)->n_tunnels, 2);
+
+	test_case("those with the same rules do, too");
+	test_eq(make(SITE_VX0 VENDOR_VX1, "  wan0: { decap: [site, vendor] }\n  vx*: { rules: plain }\n"), 0);
+	test_eq(m.n_pipelines, 3);
+	test_ok(at("vx0", SPEC_EGRESS) == at("vx1", SPEC_EGRESS));
+	test_streq(at("vx1", SPEC_EGRESS)->order, "classify(plain: 1 rule) → mark → encap(by device) → end");
+
+	test_case("one that is told otherwise does not");
+	test_eq(make(SITE_VX0 VENDOR_VX1, "  wan0: { decap: [site, vendor] }\n  vx1: { encap: site }\n"), 0);
+	test_streq(at("vx0", SPEC_EGRESS)->order, "encap(site) → end");
+	test_streq(at("vx1", SPEC_EGRESS)->order, "encap(site) → end");
+	test_ok(at("vx0", SPEC_EGRESS) != at("vx1", SPEC_EGRESS));
+
 	test_case("one that only arrives takes nothing");
 	test_eq(make("  site: { type: vxlan, vni: 42, device: vx0 }\n" VENDOR, "  wan0: { decap: site }\n"), 0);
 	test_eq(m.n_hooks, 1);
@@ -170,6 +194,18 @@ static void test_digests(void)
 	test_eq(is.code, was.code);
 	test_ok(is.data != was.data);
 	resolved[0].mtu = 0;
+
+	test_case("so is the device that is to be told by");
+	make(SITE_VX0 VENDOR_VX1, "  wan0: { decap: [site, vendor] }\n");
+	was = digests("vx0", SPEC_EGRESS);
+	resolved[1].device = 9;
+	make(SITE_VX0 VENDOR_VX1, "  wan0: { decap: [site, vendor] }\n");
+	is = digests("vx0", SPEC_EGRESS);
+	test_eq(is.code, was.code);
+	test_ok(is.data != was.data);
+	resolved[1].device = 0;
+	make(SITE VENDOR, "  wan0: { rules: plain, decap: site, encap: site }\n");
+	was = digests("wan0", SPEC_EGRESS);
 
 	test_case("so are a route and another tunnel of the same type");
 	make(SITE VENDOR, "  wan0: { rules: plain, decap: site, encap: [ site, { dst: 10.0.0.0/8, tunnel: keep } ] }\n");

@@ -177,6 +177,14 @@ struct tcctl_remotes_map {
 };
 TCCTL_HALVES(remotes, tcctl_remotes_map);
 
+struct tcctl_devices_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+};
+TCCTL_HALVES(devices, tcctl_devices_map);
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536); /* TCCTL_LEARNED_MAX */

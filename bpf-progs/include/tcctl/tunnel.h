@@ -12,6 +12,7 @@
  *   routes     destination prefix of the inner packet to tunnel id: LPM, struct tcctl_route_key
  *   stations   static part of the forwarding tables: hash, struct tcctl_station_key to struct tcctl_station
  *   remotes    struct tcctl_remote, for flooding: a tunnel's are [flood_first, flood_first + flood_n)
+ *   devices    ifindex of the device that a packet passes to tunnel id: hash
  *
  * What is learned is kept apart, in `learned`, a LRU_HASH that lasts over changes. Tunnel ids are stable: a tunnel keeps
  * its id for as long as its name stays, and an id is given to another one only after everything of the old one is gone.
@@ -144,13 +145,15 @@ _Static_assert(sizeof(struct tcctl_tunnel) == 384, "whole cache lines");
 
 /* Row 0 of `tunnels`. */
 struct tcctl_tunnel_settings {
-	__u32 encap;	     /* tunnel of every packet that the encap stage sees, unless its class or a route names one; 0: none */
+	__u32 encap;	     /* tunnel of every packet that the encap stage sees, unless its class, a route or the device names one;
+			      * 0: none */
 	__u32 flags;	     /* TCCTL_TS_* */
 	__u32 unknown_types; /* bit per enum tcctl_tunnel_type: packets of this type from nobody we know are dropped, and the first
 			      * fragment of any */
 	__u8 reserved[372];
 };
 #define TCCTL_TS_ROUTES 0x1U	/* there are routes */
+#define TCCTL_TS_DEVICE 0x2U	/* there are devices */
 /* Which look-ups in `decaps` can hit, from the most to the least exact; others are left out. */
 #define TCCTL_TS_BOTH 0x10U	/* local and remote given */
 #define TCCTL_TS_LOCAL 0x20U	/* local given, remote any or a group */
