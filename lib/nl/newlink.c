@@ -151,12 +151,15 @@ static int take_peer(void *arg, const struct nlmsghdr *nlh)
 	return mnl_attr_parse(nlh, sizeof(struct ifinfomsg), peer_attr, arg) < 0 ? -EBADMSG : 0;
 }
 
-int nl_link_finish(struct nl *nl, uint32_t ifindex)
+int nl_link_finish(struct nl *nl, uint32_t ifindex, const char *name, bool gso)
 {
 	struct peer peer = {};
 	int err = nl_ask(nl, link_request(nl, RTM_GETLINK, 0, ifindex, 0, 0), RTM_NEWLINK, take_peer, &peer);
 
-	return err || !peer.ifindex || peer.elsewhere ? err : raise_peer(nl, peer.ifindex);
+	if (err || !peer.ifindex || peer.elsewhere)
+		return err;
+	err = raise_peer(nl, peer.ifindex);
+	return err ? err : nl_link_offload(nl, name, gso);
 }
 
 int nl_link_change(struct nl *nl, uint32_t ifindex, uint32_t mtu, bool gso)

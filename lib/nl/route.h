@@ -31,8 +31,8 @@ struct nl_link_want {
 /* Make one and set it up: a dummy, or where the kernel has none and for !gso a veth pair whose other end is up, too.
  * -EEXIST: the name is taken; -EBUSY: an ifindex is. */
 int nl_link_make(struct nl *nl, const struct nl_link_want *want);
-/* Set up what a kill in nl_link_make() may have left down. */
-int nl_link_finish(struct nl *nl, uint32_t ifindex);
+/* Finish what a kill may have left undone, after nl_link_make() the other end, after that and nl_link_change() the offloads. */
+int nl_link_finish(struct nl *nl, uint32_t ifindex, const char *name, bool gso);
 int nl_link_change(struct nl *nl, uint32_t ifindex, uint32_t mtu, bool gso);
 int nl_link_delete(struct nl *nl, uint32_t ifindex);
 

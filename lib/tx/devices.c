@@ -67,7 +67,7 @@ int tx_devices_commit(struct tx *tx)
 		const struct model_device *d = wanted(tx, &plan->devices[k]);
 
 		if (d && plan->devices[k].op != PLAN_ADD && tx->s->interrupted) {
-			err = nl_link_finish(tx->s->t->nl, d->ifindex);
+			err = nl_link_finish(tx->s->t->nl, d->ifindex, d->name, d->gso);
 			if (err) {
 				failed(tx, d, "set up", err);
 				break;

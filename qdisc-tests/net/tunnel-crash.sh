@@ -7,7 +7,7 @@
 # timeout: 600
 . "${0%/*}/../lib/lib.sh"
 need_file "$TCCTL"
-need_cmd strace
+need_cmd strace ethtool
 topo_pair
 
 cat >old.yaml <<-Y
@@ -64,6 +64,40 @@ for ((i = 0; i < n && i < ${#points[@]}; i++)); do
 done
 check_eq "$tried kills, each repaired by the next apply" "$bad" 0
 echo "# $half of them with both devices there"
+
+# Devices that cut aggregates: between making or changing one and switching its offloads, which is done by ioctl.
+cut() { # WHAT IT CUTS FOR: keys of the tunnel
+	printf 'tcctl: 1\ntunnels:\n  cut: { type: gre, local: 10.0.1.1, remote: 10.0.1.2, key: 9, device: cut0%s }\ninterfaces:\n  c0: { decap: [cut] }\n' \
+		"$1"
+}
+cut ", seq: true" >cut.yaml
+cut "" >whole.yaml
+offloads() { in_ns client ethtool -k cut0 2>/dev/null | grep -cE '^\s*(tx-checksumming|tcp-segmentation-offload|generic-segmentation-offload|tx-udp-segmentation): on'; }
+killed_at_ioctls() { # BEFORE THEN WHAT OFFLOADS
+	local k n
+	"$TCCTL" remove -q --netns client
+	[[ ! $1 ]] || { must apply cut.yaml; must apply "$1"; }
+	strace -f -qq -o trace -e trace=ioctl "$TCCTL" apply -q --netns client "$2"
+	n=$(grep -c 'ioctl(.*ETHTOOL' trace)
+	check "$3: switched by ioctls" test "$n" -ge 3
+	for ((k = 1; k <= $(grep -c 'ioctl(' trace); k++)); do
+		"$TCCTL" remove -q --netns client
+		[[ ! $1 ]] || { must apply cut.yaml; must apply "$1"; }
+		strace -f -qq -o /dev/null -e trace=ioctl -e inject=ioctl:signal=KILL:when=$k "$TCCTL" apply -q --netns client "$2" \
+			>/dev/null 2>&1
+		check "$3, killed at ioctl $k: the next apply" apply "$2"
+		if [[ $4 = on ]]; then
+			check "… switches the offloads on" test "$(offloads)" -gt 0
+		else
+			check_eq "… switches the offloads off" "$(offloads)" 0
+		fi
+	done
+}
+killed_at_ioctls "" cut.yaml "making" off
+killed_at_ioctls whole.yaml cut.yaml "changing" off
+"$TCCTL" remove -q --netns client
+must apply cut.yaml
+killed_at_ioctls cut.yaml whole.yaml "changing back" on
 check "remove" "$TCCTL" remove --netns client
 check_eq "nothing is left" "$(in_ns client ip -o link; in_ns client tc qdisc show)" "$empty"
 check "no pins" test ! -e /sys/fs/bpf/tcctl
