@@ -1,35 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
-/*
- * `rules:` ordered rule sets. A rule is read as two halves by the same table, what must match and what
- * `not:` excludes, which are then settled into one value per key.
- */
-#include <ctype.h>
-#include <stdio.h>
+/* One rule: the table of its keys, and how what must match and what `not:` excludes become one. */
+#include <stdlib.h>
 #include <string.h>
 
-#include "spec/impl.h"
-
-#define PROTO_TCP 6
-#define PROTO_ICMP 1
-#define PROTO_ICMPV6 58
-
-/* Kinds of keys that exclude each other in one rule. */
-enum { GROUP_RELATIVE = 1, GROUP_ABSOLUTE = 2 };
-
-struct half {
-	struct spec_rule rule; /* match keys only */
-	const struct yaml_node *icmp;
-	const struct yaml_node *first;	  /* of the match keys, in the order of the file */
-	const struct yaml_node *group[3]; /* first key of GROUP_* */
-};
-
-struct rule_reader {
-	struct half half[2]; /* [1] is `not:` */
-	bool in_not;
-	const struct yaml_node *excluded; /* the key `not` */
-	char *name;
-	int class;
-};
+#include "spec/rule.h"
 
 void spec_rule_done(struct spec_rule *r)
 {
@@ -50,414 +24,6 @@ void spec_rule_done(struct spec_rule *r)
 	free(r->mark.items);
 	free(r->mac.items);
 }
-
-static struct half *this_half(void *dst)
-{
-	struct rule_reader *rr = dst;
-
-	return &rr->half[rr->in_not];
-}
-
-/* --- addresses ----------------------------------------------------------------------------------------- */
-
-static void address(struct spec_ctx *c, const struct yaml_node *v, const char *key, struct spec_addrs *a)
-{
-	char hint[SPEC_HINT_MAX] = "";
-	struct spec_prefix prefix;
-	const char *wrong;
-	struct diag *g;
-	int set;
-
-	if (!spec_text(c, v, key, "an address, a prefix or the name of a set"))
-		return;
-	if (isalpha((unsigned char)v->text[0]) && !strchr(v->text, ':')) {
-		set = spec_refer(c, &c->sets, v, key, "set");
-		if (set == SPEC_NONE)
-			return;
-		c->spec->sets[set].used = true;
-		if (spec_grow(c, &a->sets, a->n_sets, sizeof(*a->sets)))
-			a->sets[a->n_sets++] = set;
-		return;
-	}
-	wrong = spec_prefix(v->text, v->n, &prefix, hint);
-	if (wrong) {
-		g = spec_expected(c, v, key, "%s, or the name of a set", wrong);
-		if (*hint)
-			diag_hint(g, "%s", hint);
-		return;
-	}
-	if (spec_grow(c, &a->prefixes, a->n_prefixes, sizeof(*a->prefixes)))
-		a->prefixes[a->n_prefixes++] = prefix;
-}
-
-static int by_index(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-static void parse_address(struct spec_ctx *c, const struct yaml_node *v, void *dst,
-			  const struct spec_key *key)
-{
-	struct spec_addrs *a = &this_half(dst)->rule.addr[key->arg];
-	const struct yaml_node *const *items;
-	size_t n, kept = 0;
-
-	a->set = true;
-	items = spec_list(c, &v, key->name, &n);
-	for (size_t i = 0; i < n; i++)
-		address(c, items[i], key->name, a);
-	a->n_prefixes = spec_prefixes_sort(a->prefixes, a->n_prefixes);
-	if (a->n_sets > 1)
-		qsort(a->sets, a->n_sets, sizeof(*a->sets), by_index);
-	for (size_t i = 0; i < a->n_sets; i++)
-		if (!kept || a->sets[kept - 1] != a->sets[i])
-			a->sets[kept++] = a->sets[i];
-	a->n_sets = kept;
-}
-
-/* --- ranges -------------------------------------------------------------------------------------------- */
-
-static const struct spec_word vlan_word_items[] = { { "none", SPEC_VLAN_NONE } };
-static const struct spec_words vlan_words = { vlan_word_items, ARRAY_SIZE(vlan_word_items) };
-
-enum { RANGE_PORT, RANGE_PROTO = SPEC_PORT_MAX, RANGE_DSCP, RANGE_VLAN, RANGE_LENGTH };
-
-static struct spec_ranges *range_of(struct spec_rule *rule, unsigned int which)
-{
-	switch (which) {
-	case RANGE_PROTO: return &rule->proto;
-	case RANGE_DSCP: return &rule->dscp;
-	case RANGE_VLAN: return &rule->vlan;
-	case RANGE_LENGTH: return &rule->length;
-	default: return &rule->port[which];
-	}
-}
-
-static void parse_ranges(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
-{
-	static const struct spec_range_kind port = {
-		.what = "a port (0 to 65535) or a range such as 8000-8999", .max = 65535
-	};
-	static const struct spec_range_kind kinds[] = {
-		[RANGE_PROTO] = { .what = "a protocol such as tcp, udp, icmp, or its number (0 to 255)",
-				  .max = 255,
-				  .words = &spec_proto_words },
-		[RANGE_DSCP] = { .what = "a DSCP: 0 to 63, a range, or a name such as EF, CS1, AF41",
-				 .max = 63,
-				 .words = &spec_dscp_words },
-		[RANGE_VLAN] = { .what = "a VLAN id (0 to 4094), a range, or none",
-				 .max = 4094,
-				 .words = &vlan_words },
-		[RANGE_LENGTH] = { .what = "a length in bytes (0 to 65535) or a range such as 1000- or -100",
-				   .max = 65535 },
-	};
-	struct spec_range_kind kind = key->arg < SPEC_PORT_MAX ? port : kinds[key->arg];
-
-	kind.key = key->name;
-	spec_ranges_parse(c, v, &kind, range_of(&this_half(dst)->rule, key->arg));
-}
-
-/* --- TCP flags ------------------------------------------------------------------------------------------- */
-
-/* "syn+ack" → bits; "none" is 0. */
-static bool flag_bits(const char *text, size_t len, uint32_t *ret)
-{
-	const char *end = text + len;
-
-	*ret = 0;
-	if (len == 4 && !strncasecmp(text, "none", 4))
-		return true;
-	while (text < end) {
-		const char *plus = memchr(text, '+', (size_t)(end - text)), *stop = plus ? plus : end;
-		char word[8];
-		uint32_t bit;
-
-		if (stop == text || stop - text >= (long)sizeof(word))
-			return false;
-		memcpy(word, text, (size_t)(stop - text));
-		word[stop - text] = 0;
-		if (!spec_word_find(&spec_flag_words, word, &bit))
-			return false;
-		*ret |= bit;
-		if (!plus)
-			return true;
-		text = plus + 1;
-	}
-	return false;
-}
-
-static void flag(struct spec_ctx *c, const struct yaml_node *v, struct spec_maskeds *f)
-{
-	static const char expected[] = "flags such as syn, syn+ack, or value/mask such as syn/syn+ack";
-	struct spec_masked m = { 0 };
-	const char *slash;
-	struct diag *g;
-
-	if (!spec_text(c, v, "flags", expected))
-		return;
-	slash = strchr(v->text, '/');
-	if (!flag_bits(v->text, slash ? (size_t)(slash - v->text) : v->n, &m.value) ||
-	    (slash && !flag_bits(slash + 1, strlen(slash + 1), &m.mask))) {
-		g = spec_expected(c, v, "flags", "%s", expected);
-		if (strpbrk(v->text, ",| "))
-			diag_hint(g, "join flags of one packet with +; list items are alternatives");
-		else
-			spec_did_you_mean(g, spec_word_nearest(&spec_flag_words, v->text));
-		return;
-	}
-	if (!slash)
-		m.mask = m.value;
-	if (!m.mask) {
-		diag_hint(spec_error(c, v, "flags: \"%s\" asks for no flag", v->text),
-			  "to ask that flags are clear, write them after a slash: none/syn+ack");
-		return;
-	}
-	if (m.value & ~m.mask) {
-		diag_hint(spec_error(c, v,
-				     "flags: \"%s\" wants a flag that is not among those after the slash",
-				     v->text),
-			  "the order is value/mask: syn/syn+ack is syn set and ack clear");
-		return;
-	}
-	if (spec_grow(c, &f->items, f->n, sizeof(*f->items)))
-		f->items[f->n++] = m;
-}
-
-/* Lists of masked values are compared pairwise. */
-static bool too_many(struct spec_ctx *c, const struct yaml_node *v, const char *key, size_t n)
-{
-	if (n > SPEC_MASKEDS_MAX)
-		spec_error(c, v, "%s: a list of %zu values, at most %d are possible", key, n,
-			   SPEC_MASKEDS_MAX);
-	return n > SPEC_MASKEDS_MAX;
-}
-
-static void parse_flags(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
-{
-	struct spec_maskeds *f = &this_half(dst)->rule.flags;
-	const struct yaml_node *const *items;
-	size_t n;
-
-	f->set = true;
-	items = spec_list(c, &v, key->name, &n);
-	if (too_many(c, v, key->name, n))
-		return;
-	for (size_t i = 0; i < n; i++)
-		flag(c, items[i], f);
-}
-
-static void parse_mark(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
-{
-	struct spec_maskeds *f = &this_half(dst)->rule.mark;
-	const struct yaml_node *const *items;
-	struct spec_masked m;
-	size_t n;
-
-	f->set = true;
-	items = spec_list(c, &v, key->name, &n);
-	if (too_many(c, v, key->name, n))
-		return;
-	for (size_t i = 0; i < n; i++)
-		if (spec_masked(c, items[i], key->name, &m) && spec_grow(c, &f->items, f->n, sizeof(m)))
-			f->items[f->n++] = m;
-}
-
-static void parse_mac(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
-{
-	struct spec_macs *f = &this_half(dst)->rule.mac;
-	const struct yaml_node *const *items;
-	struct spec_mac m;
-	size_t n;
-
-	f->set = true;
-	items = spec_list(c, &v, key->name, &n);
-	for (size_t i = 0; i < n; i++)
-		if (spec_mac(c, items[i], key->name, m.addr) && spec_grow(c, &f->items, f->n, sizeof(m)))
-			f->items[f->n++] = m;
-	spec_macs_normalise(f);
-}
-
-static void parse_frag(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
-{
-	static const char *const words[] = { "any", "first", "later", "none" };
-	static const uint32_t bits[] = { SPEC_FRAG_FIRST | SPEC_FRAG_LATER, SPEC_FRAG_FIRST, SPEC_FRAG_LATER,
-					 SPEC_FRAG_WHOLE };
-	const struct yaml_node *const *items;
-	unsigned int word;
-	size_t n;
-
-	items = spec_list(c, &v, key->name, &n);
-	for (size_t i = 0; i < n; i++)
-		if (spec_enum(c, items[i], key->name, words, ARRAY_SIZE(words), &word))
-			this_half(dst)->rule.frag |= bits[word];
-}
-
-/* --- ICMP: needs the rule's protocols, so it is read when the table is through ---------------------------- */
-
-enum { ICMP_V4 = 1, ICMP_V6 = 2 };
-
-static void parse_icmp(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
-{
-	this_half(dst)->icmp = v;
-}
-
-static bool ranges_contain(const struct spec_ranges *r, uint32_t value)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (value >= r->items[i].lo && value <= r->items[i].hi)
-			return true;
-	return false;
-}
-
-static unsigned int icmp_families(const struct spec_rule *rule)
-{
-	const struct spec_ranges *p = &rule->proto;
-
-	if (!p->set)
-		return ICMP_V4 | ICMP_V6;
-	return (ranges_contain(p, PROTO_ICMP) != p->neg ? ICMP_V4 : 0U) |
-	       (ranges_contain(p, PROTO_ICMPV6) != p->neg ? ICMP_V6 : 0U);
-}
-
-static void push_type(struct spec_ctx *c, struct spec_ranges *r, uint32_t value)
-{
-	if (value & 0x10000U)
-		spec_range_push(c, r, value & 0xff00U, (value & 0xff00U) | 0xff);
-	else
-		spec_range_push(c, r, value, value);
-}
-
-/* TYPE, TYPE-TYPE, TYPE/CODE or TYPE/CODE-CODE. */
-static bool icmp_numbers(struct spec_ctx *c, const struct yaml_node *v, const char *text,
-			 struct spec_range *ret)
-{
-	static const struct spec_range_kind kind = {
-		.key = "icmp",
-		.max = 255,
-		.what = "a type such as echo-request, or TYPE, TYPE/CODE (0 to 255 each)",
-	};
-	const char *slash = strchr(text, '/');
-	struct spec_range types, codes = { 0, 255 };
-	char type[24];
-
-	snprintf(type, sizeof(type), "%.*s", slash ? (int)(slash - text) : 23, text);
-	if ((slash ? (size_t)(slash - text) : strlen(text)) >= sizeof(type)) {
-		spec_expected(c, v, kind.key, "%s", kind.what);
-		return false;
-	}
-	if (!spec_range_text(c, v, &kind, type, &types) ||
-	    (slash && !spec_range_text(c, v, &kind, slash + 1, &codes)))
-		return false;
-	if (slash && types.lo != types.hi) {
-		spec_error(c, v, "icmp: a code belongs to one type, not to the range \"%s\"", type);
-		return false;
-	}
-	*ret = (struct spec_range){ types.lo << 8 | codes.lo, types.hi << 8 | codes.hi };
-	return true;
-}
-
-static void icmp_item(struct spec_ctx *c, const struct yaml_node *v, unsigned int families,
-		      struct spec_ranges *v4, struct spec_ranges *v6)
-{
-	unsigned int named = ICMP_V4 | ICMP_V6;
-	const char *text = v->text, *nearest;
-	uint32_t value4, value6;
-	bool in4, in6;
-	struct spec_range r;
-
-	if (!spec_text(c, v, "icmp", "a type such as echo-request, or TYPE, TYPE/CODE"))
-		return;
-	if (!strncmp(text, "icmp/", 5)) {
-		named = ICMP_V4;
-		text += 5;
-	} else if (!strncmp(text, "icmpv6/", 7)) {
-		named = ICMP_V6;
-		text += 7;
-	}
-	if (!(named & families)) {
-		spec_error(c, v, "icmp: \"%s\" does not fit the rule's `proto`", v->text);
-		return;
-	}
-	named &= families;
-	in4 = spec_word_find(&spec_icmp_words, text, &value4);
-	in6 = spec_word_find(&spec_icmp6_words, text, &value6);
-	if (in4 || in6) {
-		if (in4 && (named & ICMP_V4))
-			push_type(c, v4, value4);
-		if (in6 && (named & ICMP_V6))
-			push_type(c, v6, value6);
-		if (!(in4 && (named & ICMP_V4)) && !(in6 && (named & ICMP_V6)))
-			spec_error(c, v, "icmp: \"%s\" exists in %s only, which the rule excludes", text,
-				   in4 ? "ICMP (IPv4)" : "ICMPv6");
-		return;
-	}
-	if (isalpha((unsigned char)text[0])) {
-		nearest = spec_word_nearest(&spec_icmp_words, text);
-		if (!nearest)
-			nearest = spec_word_nearest(&spec_icmp6_words, text);
-		spec_did_you_mean(spec_expected(c, v, "icmp",
-						"a type such as echo-request, or TYPE, TYPE/CODE"),
-				  nearest);
-		return;
-	}
-	if (!icmp_numbers(c, v, text, &r))
-		return;
-	if (named == (ICMP_V4 | ICMP_V6)) {
-		diag_hint(spec_error(c, v, "icmp: the number %s means different things in ICMP and in ICMPv6",
-				     text),
-			  "write icmp/%s or icmpv6/%s, or add `proto: icmp` or `proto: icmpv6`", text, text);
-		return;
-	}
-	spec_range_push(c, named == ICMP_V4 ? v4 : v6, r.lo, r.hi);
-}
-
-static void icmp_list(struct spec_ctx *c, const struct yaml_node *node, unsigned int families,
-		      struct spec_rule *rule)
-{
-	const struct yaml_node *const *items;
-	size_t n;
-
-	items = spec_list(c, &node, "icmp", &n);
-	for (size_t i = 0; i < n; i++)
-		icmp_item(c, items[i], families, &rule->icmp, &rule->icmp6);
-	spec_ranges_normalise(&rule->icmp);
-	spec_ranges_normalise(&rule->icmp6);
-}
-
-/* After proto is settled in half[0]. */
-static void settle_icmp(struct spec_ctx *c, struct rule_reader *rr)
-{
-	const struct yaml_node *yes = rr->half[0].icmp, *no = rr->half[1].icmp, *place = yes ? yes : no;
-	struct spec_rule *rule = &rr->half[0].rule, *no_rule = &rr->half[1].rule;
-	unsigned int families = icmp_families(rule);
-	size_t errors = c->diags->n_errors;
-
-	if (!place)
-		return;
-	if (!families) {
-		spec_error(c, place, "icmp: the rule's `proto` excludes ICMP and ICMPv6");
-		return;
-	}
-	if (yes) {
-		icmp_list(c, yes, families, rule);
-	} else {
-		if (families & ICMP_V4)
-			spec_range_push(c, &rule->icmp, 0, 0xffff);
-		if (families & ICMP_V6)
-			spec_range_push(c, &rule->icmp6, 0, 0xffff);
-	}
-	if (no) {
-		icmp_list(c, no, families, no_rule);
-		spec_ranges_subtract(c, &rule->icmp, &no_rule->icmp);
-		spec_ranges_subtract(c, &rule->icmp6, &no_rule->icmp6);
-	}
-	rule->icmp.set = rule->icmp.n > 0;
-	rule->icmp6.set = rule->icmp6.n > 0;
-	if (!rule->icmp.set && !rule->icmp6.set && errors == c->diags->n_errors && !c->oom)
-		spec_error(c, place, "icmp: the rule matches nothing: `not` leaves no type over");
-}
-
-/* --- the rule ----------------------------------------------------------------------------------------- */
 
 static void parse_not(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key);
 
@@ -487,23 +53,23 @@ static void parse_rule_class(struct spec_ctx *c, const struct yaml_node *v, void
 /* The match keys come first: they are the table of `not:` too. */
 /* clang-format off */
 #define MATCH_KEYS                                                                                  \
-	{ .name = "remote", .parse = parse_address, .arg = SPEC_REMOTE },                           \
-	{ .name = "local", .parse = parse_address, .arg = SPEC_LOCAL },                             \
-	{ .name = "port", .parse = parse_ranges, .arg = SPEC_PORT },                                \
-	{ .name = "local-port", .parse = parse_ranges, .arg = SPEC_LOCAL_PORT },                    \
-	{ .name = "src", .parse = parse_address, .arg = SPEC_SRC },                                 \
-	{ .name = "dst", .parse = parse_address, .arg = SPEC_DST },                                 \
-	{ .name = "sport", .parse = parse_ranges, .arg = SPEC_SPORT },                              \
-	{ .name = "dport", .parse = parse_ranges, .arg = SPEC_DPORT },                              \
-	{ .name = "proto", .parse = parse_ranges, .arg = RANGE_PROTO },                             \
-	{ .name = "dscp", .parse = parse_ranges, .arg = RANGE_DSCP },                               \
-	{ .name = "flags", .parse = parse_flags },                                                  \
-	{ .name = "icmp", .parse = parse_icmp },                                                    \
-	{ .name = "vlan", .parse = parse_ranges, .arg = RANGE_VLAN },                               \
-	{ .name = "mac", .parse = parse_mac },                                                      \
-	{ .name = "length", .parse = parse_ranges, .arg = RANGE_LENGTH },                           \
-	{ .name = "frag", .parse = parse_frag },                                                    \
-	{ .name = "mark", .parse = parse_mark },                                                    \
+	{ .name = "remote", .parse = rule_parse_address, .arg = SPEC_REMOTE },                           \
+	{ .name = "local", .parse = rule_parse_address, .arg = SPEC_LOCAL },                             \
+	{ .name = "port", .parse = rule_parse_ranges, .arg = SPEC_PORT },                                \
+	{ .name = "local-port", .parse = rule_parse_ranges, .arg = SPEC_LOCAL_PORT },                    \
+	{ .name = "src", .parse = rule_parse_address, .arg = SPEC_SRC },                                 \
+	{ .name = "dst", .parse = rule_parse_address, .arg = SPEC_DST },                                 \
+	{ .name = "sport", .parse = rule_parse_ranges, .arg = SPEC_SPORT },                              \
+	{ .name = "dport", .parse = rule_parse_ranges, .arg = SPEC_DPORT },                              \
+	{ .name = "proto", .parse = rule_parse_ranges, .arg = RANGE_PROTO },                             \
+	{ .name = "dscp", .parse = rule_parse_ranges, .arg = RANGE_DSCP },                               \
+	{ .name = "flags", .parse = rule_parse_flags },                                                  \
+	{ .name = "icmp", .parse = rule_parse_icmp },                                                    \
+	{ .name = "vlan", .parse = rule_parse_ranges, .arg = RANGE_VLAN },                               \
+	{ .name = "mac", .parse = rule_parse_mac },                                                      \
+	{ .name = "length", .parse = rule_parse_ranges, .arg = RANGE_LENGTH },                           \
+	{ .name = "frag", .parse = rule_parse_frag },                                                    \
+	{ .name = "mark", .parse = rule_parse_mark },                                                    \
 	{ .name = "cgroup", .later = "the control group of the sender" },                           \
 	{ .name = "flow", .later = "properties of the flow" }
 /* clang-format on */
@@ -539,7 +105,7 @@ _Static_assert(ARRAY_SIZE(not_keys) == RULE_KEYS_N, "count of match keys");
 _Static_assert(ARRAY_SIZE(rule_keys) == RULE_KEYS_N, "count of rule keys");
 
 /* Note which match keys a half has. */
-static void note_keys(struct half *h, const struct yaml_pair *const *seen)
+static void note_keys(struct rule_half *h, const struct yaml_pair *const *seen)
 {
 	for (int k = 0; k < MATCH_KEYS_N; k++) {
 		const struct yaml_node *key = seen[k] ? seen[k]->key : NULL;
@@ -652,7 +218,7 @@ static void settle(struct spec_ctx *c, struct rule_reader *rr)
 		if (!yes->frag)
 			nothing_left(c, rr, "frag");
 	}
-	settle_icmp(c, rr);
+	rule_settle_icmp(c, rr);
 }
 
 /* Does any protocol from `ports` remain possible? */
@@ -661,7 +227,7 @@ static bool proto_possible(const struct spec_ranges *proto, const uint8_t *wante
 	if (!proto->set || !proto->n)
 		return true;
 	for (size_t i = 0; i < n; i++)
-		if (ranges_contain(proto, wanted[i]) != proto->neg)
+		if (rule_ranges_contain(proto, wanted[i]) != proto->neg)
 			return true;
 	return false;
 }
@@ -703,8 +269,7 @@ static void check_together(struct spec_ctx *c, const struct rule_reader *rr,
 			   "`flags` are of TCP and `icmp` is not: the rule matches nothing");
 }
 
-/* Read one rule. Returns its first match key, or NULL for a catch-all. */
-static const struct yaml_node *read_rule(struct spec_ctx *c, const struct yaml_node *v, struct spec_rule *ret)
+const struct yaml_node *rule_read(struct spec_ctx *c, const struct yaml_node *v, struct spec_rule *ret)
 {
 	const struct yaml_pair *seen[RULE_KEYS_N] = { 0 };
 	struct rule_reader rr = { .class = SPEC_NONE };
@@ -737,88 +302,4 @@ static const struct yaml_node *read_rule(struct spec_ctx *c, const struct yaml_n
 	*ret = rr.half[0].rule;
 	spec_rule_done(&rr.half[1].rule);
 	return first;
-}
-
-/* --- rule sets --------------------------------------------------------------------------------------- */
-
-static const struct loc *ruleset_place(const struct spec *spec, int i)
-{
-	return &spec->rulesets[i].loc;
-}
-
-static void check_rule_name(struct spec_ctx *c, struct names *names, const struct spec_ruleset *rs,
-			    const struct yaml_node *v)
-{
-	size_t i = rs->n_rules - 1;
-	int old, r;
-
-	if (!rs->rules[i].name)
-		return;
-	r = names_add(names, rs->rules[i].name, (int)i, &old);
-	if (r < 0)
-		c->oom = true;
-	if (r == 1)
-		spec_error(c, yaml_map_get(v, "name"), "rule name \"%s\" is given twice: first at line %u",
-			   rs->rules[i].name, rs->rules[old].loc.line);
-}
-
-static void parse_ruleset(struct spec_ctx *c, const struct yaml_node *key, const struct yaml_node *v)
-{
-	const struct yaml_node *catch_all = NULL;
-	struct names names = { 0 };
-	struct spec_ruleset *rs;
-	bool told = false;
-
-	if (!spec_name_ok(c, key, "rule set"))
-		return;
-	if (!spec_grow(c, &c->spec->rulesets, c->spec->n_rulesets, sizeof(*rs)))
-		return;
-	rs = &c->spec->rulesets[c->spec->n_rulesets];
-	*rs = (struct spec_ruleset){ .name = spec_strdup(c, key->text), .loc = spec_loc(c, key) };
-	c->spec->n_rulesets++;
-	if (!rs->name)
-		return;
-	spec_define(c, &c->rulesets, key, rs->name, "rule set", c->spec->n_rulesets - 1, ruleset_place);
-	if (v->kind != YAML_LIST) {
-		struct diag *g = spec_expected(c, v, "rules", "a list of rules");
-
-		if (v->kind == YAML_MAP)
-			diag_hint(g, "start each rule with a dash: - { ... , class: NAME }");
-		return;
-	}
-	for (uint32_t i = 0; i < v->n && !c->oom; i++) {
-		if (!spec_grow(c, &rs->rules, rs->n_rules, sizeof(*rs->rules)))
-			break;
-		if (catch_all && !told) {
-			spec_error(
-				c, v->items[i],
-				"this rule is never reached: the rule at line %u has no match keys and takes "
-				"everything",
-				catch_all->line);
-			told = true;
-		}
-		if (!read_rule(c, v->items[i], &rs->rules[rs->n_rules]) && !catch_all)
-			catch_all = v->items[i];
-		/* Read on for the number of errors, but hopeless input shall not fill the memory. */
-		if (diags_full(c->diags, DIAG_ERROR)) {
-			spec_rule_done(&rs->rules[rs->n_rules]);
-			continue;
-		}
-		rs->n_rules++;
-		check_rule_name(c, &names, rs, v->items[i]);
-	}
-	names_done(&names);
-}
-
-void spec_parse_rulesets(struct spec_ctx *c, const struct yaml_node *map)
-{
-	if (map->kind != YAML_MAP) {
-		struct diag *g = spec_expected(c, map, "rules", "a map of rule sets");
-
-		if (map->kind == YAML_LIST)
-			diag_hint(g, "give the list a name: rules: { NAME: [ ... ] }");
-		return;
-	}
-	for (uint32_t i = 0; i < map->n; i++)
-		parse_ruleset(c, map->pairs[i].key, map->pairs[i].value);
 }
