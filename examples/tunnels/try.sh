@@ -1,26 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One of the tunnels of this folder, made in one of two ways, with traffic through it. Each command is printed before it
+# One of the tunnels of this folder, made in one of three ways, with traffic through it. Each command is printed before it
 # runs; they are the ones to type on a gateway of your own.
 #
-#	sudo examples/tunnels/try.sh site-to-site|gre|island|gtpu  tcctl|kernel  [BUILD_FOLDER]
+#	sudo examples/tunnels/try.sh site-to-site|gre|island|gtpu  tcctl|stock-tc|kernel  [BUILD_FOLDER]
 #
 #   host-a ─── lan0 gw-a wan0 ══════════ wan0 gw-b lan0 ─── host-b
 #   10.1.0.2   .1    192.0.2.1      192.0.2.2    10.2.0.1   10.2.0.2
 #   2001:db8:a::2                                           2001:db8:b::2
 #
-# gw-a is ours: by `tcctl` and the .yaml file, or by `kernel` devices. gw-b is the other
-# side: the kernel's device where this kernel has one, else another tcctl. Everything is in namespaces that vanish with this
-# script.
+# gw-a is ours: by `tcctl` and the .yaml file, by the BPF objects as `stock-tc` loads them, or by `kernel` devices. gw-b is
+# the other side: the kernel's device where this kernel has one, else another tcctl. Everything is in namespaces that vanish
+# with this script.
 set -eu
 cd "$(dirname "$0")"
 here=$PWD
 name=${1-} way=${2-}
 build=$(realpath "${3:-$here/../../build}")
-PATH=$build:$PATH:/usr/sbin:/sbin
+PATH=$build:$here:$PATH:/usr/sbin:/sbin
 case $name:$way in
-site-to-site:tcctl | site-to-site:kernel | gre:tcctl | gre:kernel | island:tcctl | island:kernel | gtpu:tcctl) ;;
+site-to-site:tcctl | gre:tcctl | island:tcctl | gtpu:tcctl) ;;
+site-to-site:stock-tc | gre:stock-tc | island:stock-tc | gtpu:stock-tc) ;;
+site-to-site:kernel | gre:kernel | island:kernel) ;;
 gtpu:kernel) echo "try.sh: the kernel's gtp device is set up by a daemon (osmo-ggsn, free5gc), not by ip or tc" >&2; exit 77 ;;
 *) sed -n 's/^#\tsudo /usage: /p' "$0" >&2; exit 2 ;;
 esac
@@ -58,8 +60,8 @@ for s in a b; do
 	quiet gw-$s sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 done
 ip link add wan0 netns gw-a type veth peer name wan0 netns gw-b
-quiet gw-a sh -c 'ip addr add 192.0.2.1/24 dev wan0; ip link set wan0 up'
-quiet gw-b sh -c 'ip addr add 192.0.2.2/24 dev wan0; ip link set wan0 up'
+quiet gw-a sh -c 'ip addr add 192.0.2.1/24 dev wan0; ip addr add 2001:db8::1/64 dev wan0 nodad; ip link set wan0 up'
+quiet gw-b sh -c 'ip addr add 192.0.2.2/24 dev wan0; ip addr add 2001:db8::2/64 dev wan0 nodad; ip link set wan0 up'
 if [[ $name = site-to-site ]]; then
 	quiet host-a ip addr add 10.0.0.1/24 dev eth0
 	quiet host-b ip addr add 10.0.0.2/24 dev eth0
@@ -87,7 +89,7 @@ site-to-site)
 	at gw-b ip link set br0 up ;;
 gre)
 	if has gre local 192.0.2.2 remote 192.0.2.1; then
-		at gw-b ip tunnel add gre1 mode gre local 192.0.2.2 remote 192.0.2.1 key 7 ttl 64
+		at gw-b ip link add gre1 type gre local 192.0.2.2 remote 192.0.2.1 key 7 ttl 64
 		at gw-b ip link set gre1 up
 		at gw-b ip route add 10.1.0.0/16 dev gre1
 	else
@@ -95,7 +97,7 @@ gre)
 	fi ;;
 island)
 	if has sit local 192.0.2.2 remote 192.0.2.1; then
-		at gw-b ip tunnel add sit1 mode sit local 192.0.2.2 remote 192.0.2.1 ttl 64
+		at gw-b ip link add sit1 type sit local 192.0.2.2 remote 192.0.2.1 ttl 64
 		at gw-b ip link set sit1 up
 		at gw-b ip route add 2001:db8:a::/48 dev sit1
 	else
@@ -125,16 +127,31 @@ vx0() { # lends the tunnel its name: what is sent there is encapsulated, what is
 	at gw-a ip link set vx0-end up
 	bridge_a vx0
 }
+bpf=$build/bpf
+decap_by() { # HANDLER: alone on the outside; what comes out of the tunnel goes on to the stack
+	at gw-a tc qdisc add dev wan0 clsact
+	at gw-a tc filter add dev wan0 ingress prio 1 handle 1 bpf da obj "$bpf/$1.bpf.o" sec tc
+}
+encap_by() { # DEVICE ingress|egress FLOWID: the stage alone, with the parts that it jumps to
+	at gw-a tc qdisc add dev "$1" clsact
+	at gw-a tc filter add dev "$1" "$2" prio 1 handle 1 bpf da obj "$bpf/encap.bpf.o" sec tc flowid "$3"
+	stage 27 encap_header
+	stage 28 too_big
+	stage 17 deliver
+}
+stage() { # SLOT PROGRAM: enum tcctl_stage_slot
+	at gw-a tc exec bpf graft m:globals/jt_stage key "$1" obj "$bpf/$2.bpf.o" sec tc type cls
+}
 case $name:$way in
 site-to-site:kernel)
 	at gw-a ip link add vxlan42 type vxlan id 42 local 192.0.2.1 remote 192.0.2.2 dstport 4789
 	bridge_a vxlan42 ;;
 gre:kernel)
-	at gw-a ip tunnel add gre1 mode gre local 192.0.2.1 remote 192.0.2.2 key 7 ttl 64
+	at gw-a ip link add gre1 type gre local 192.0.2.1 remote 192.0.2.2 key 7 ttl 64
 	at gw-a ip link set gre1 up
 	at gw-a ip route add 10.2.0.0/16 dev gre1 ;;
 island:kernel)
-	at gw-a ip tunnel add sit1 mode sit local 192.0.2.1 remote 192.0.2.2 ttl 64
+	at gw-a ip link add sit1 type sit local 192.0.2.1 remote 192.0.2.2 ttl 64
 	at gw-a ip link set sit1 up
 	at gw-a ip route add 2000::/3 dev sit1 ;;
 *:tcctl)
@@ -142,23 +159,104 @@ island:kernel)
 	cp "$here/$name.yaml" .
 	printf 'gw-a$ tcctl apply %s.yaml\n' $name
 	tcctl --netns gw-a apply $name.yaml ;;
+site-to-site:stock-tc)
+	vx0
+	decap_by vxlan
+	stage 0 deliver # into the tunnel's device
+	encap_by vx0 egress 1:1 # 1: packets leave there
+	at gw-a tunnel-maps.sh init default 1
+	at gw-a tunnel-maps.sh tunnel 1 vxlan local 192.0.2.1 remote 192.0.2.2 vni 42 device vx0 ;;
+gre:stock-tc)
+	decap_by gre
+	encap_by lan0 ingress 1:0
+	at gw-a tunnel-maps.sh init
+	at gw-a tunnel-maps.sh tunnel 1 gre local 192.0.2.1 remote 192.0.2.2 key 7 clamp-mss
+	at gw-a tunnel-maps.sh route 10.2.0.0/16 1 ;;
+island:stock-tc)
+	decap_by ip6ip
+	encap_by lan0 ingress 1:0
+	at gw-a tunnel-maps.sh init unknown-drop ipip
+	at gw-a tunnel-maps.sh tunnel 1 ipip inner ipv6 local 192.0.2.1 remote 192.0.2.2 clamp-mss
+	at gw-a tunnel-maps.sh route 2000::/3 1
+	at gw-a tunnel-maps.sh route 2001:db8:a::/48 0 ;;
+gtpu:stock-tc)
+	decap_by gtpu
+	encap_by lan0 ingress 1:0
+	at gw-a tunnel-maps.sh init
+	at gw-a tunnel-maps.sh tunnel 1 gtpu local 192.0.2.1 remote 192.0.2.2 teid 0x1001 0x2001 pdu uplink qfi 9 \
+		dscp-qfi 46 1 dscp-qfi 34 2
+	at gw-a tunnel-maps.sh route 0.0.0.0/0 1
+	at gw-a tunnel-maps.sh route 10.1.0.1/32 0 ;;
 esac
 
 # --- traffic ------------------------------------------------------------------------------------------------
 say "From host to host, and past the sites what is really sent"
 i=0
 until quiet host-a ping -qc1 -W1 $to_b >/dev/null 2>&1; do ((++i < 5)) || fail "no answer from $to_b"; done
-quiet gw-b tcpdump --immediate-mode -lni wan0 -c 2 >wire 2>/dev/null &
+quiet gw-b tcpdump --immediate-mode -lni wan0 -c 2 ip >wire 2>/dev/null &
 tcpdump=$!
 until [[ -s wire ]]; do quiet host-a ping -qc1 -W1 $to_b >/dev/null; done
 wait $tcpdump
 at host-a ping -qc3 -i0.01 -W2 $to_b
 at host-b ping -qc3 -i0.01 -W2 $to_a
-printf 'gw-b$ tcpdump -ni wan0\n'
+printf 'gw-b$ tcpdump -ni wan0 ip\n'
 cat wire
-if [[ $way = tcctl ]]; then
+
+copy() { # FROM TO ADDRESS: a file by TCP arrives as it was
+	rm -f copy
+	quiet "$2" nc -lN "$3" 5000 </dev/null >copy &
+	local listener=$! i=0
+	printf '%s$ nc -N %s 5000 <file\n' "$1" "$3"
+	until quiet "$1" timeout 30 nc -N "$3" 5000 <file 2>/dev/null; do ((++i < 50)) || fail "no connection to $3"; done
+	wait $listener
+	cmp file copy || fail "the file arrived changed"
+}
+if [[ $name = gtpu ]]; then
+	# Each packet needs a header of its own, so segments must be cut before they get one; see the limits in docs/tunnels.md.
+	at host-a ethtool -K eth0 tso off gso off
+	at host-b ethtool -K eth0 tso off gso off
+fi
+head -c 2000000 /dev/urandom >file
+copy host-a host-b $to_b
+copy host-b host-a $to_a
+case $way in
+tcctl)
 	printf 'gw-a$ tcctl status\n'
-	tcctl --netns gw-a status
+	tcctl --netns gw-a status ;;
+stock-tc)
+	at gw-a tunnel-maps.sh show 1 | tee counters
+	for i in received sent; do
+		(($(awk -v w=$i '$1 == w { print $2 }' counters) > 30)) || fail "not through our tunnel: few packets $i"
+	done ;;
+esac
+
+# --- and not without the other end ----------------------------------------------------------------------------
+say "The other end is gone: nothing gets through, though plain packets would"
+if [[ -e other.yaml ]]; then
+	tcctl --netns gw-b remove >/dev/null
+else
+	for i in vxlan42 gre1 sit1; do quiet gw-b ip link del $i 2>/dev/null || :; done
+fi
+plain() { # GATEWAY PREFIX PREFIX6 VIA
+	quiet "$1" sh -c "ip route replace $2 via 192.0.2.$4; ip route replace $3 via 2001:db8::$4"
+}
+if [[ $name != site-to-site ]]; then
+	plain gw-b 10.1.0.0/16 2001:db8:a::/48 1
+	[[ $way = kernel ]] || plain gw-a 10.2.0.0/16 2001:db8:b::/48 2
+fi
+at host-a ping -qc2 -i0.2 -W1 $to_b && fail "an answer came without the other end"
+if [[ $name != site-to-site ]]; then
+	say "Ours is gone as well: plain packets do"
+	case $way in
+	tcctl) tcctl --netns gw-a remove >/dev/null ;;
+	stock-tc)
+		at gw-a tc qdisc del dev lan0 clsact
+		at gw-a tc qdisc del dev wan0 clsact
+		at gw-a rm -r /sys/fs/bpf/tc ;;
+	kernel) for i in gre1 sit1; do quiet gw-a ip link del $i 2>/dev/null || :; done ;;
+	esac
+	plain gw-a 10.2.0.0/16 2001:db8:b::/48 2
+	at host-a ping -qc2 -i0.2 -W1 $to_b || fail "no answer without any tunnel"
 fi
 echo
 echo "$name by $way: works"
