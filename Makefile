@@ -24,6 +24,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-8s %s\n' $(1) $(2))
 
 CLANG ?= clang
+LLVM_OBJCOPY ?= $(shell command -v llvm-objcopy || command -v llvm-objcopy-14)
 BPFTOOL ?= $(shell command -v bpftool 2>/dev/null || echo /usr/sbin/bpftool)
 PKGS := libbpf libmnl libcap yaml-0.1 json-c
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -99,6 +100,7 @@ $(B)/bpf/pipeline/%.bpf.o: bpf-progs/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -DTCCTL_PIPELINE -MF $@.d -c $< -o $@
+	$(Q)$(LLVM_OBJCOPY) -R .BTF.ext -R .rel.BTF.ext $@
 
 $(B)/tests/%.bpf.o: qdisc-tests/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)

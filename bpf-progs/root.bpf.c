@@ -3,6 +3,7 @@
  * The root of a hook: the only program that is attached for good. Counts the hook's packets, starts the packet
  * context and jumps to the entry of the running generation. Changing what a pipeline does never touches it.
  */
+#define TCCTL_RODATA
 #define TCCTL_WANT_JT_ROOT
 #define TCCTL_WANT_COUNTERS
 #define TCCTL_WANT_CTL

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * memory ID DIRECTORY: kernel memory of everything that is pinned below DIRECTORY, and of what hangs on it: programs
- * in jump tables, maps inside maps. As the kernel accounts it (memlock in fdinfo).
+ * in jump tables, maps inside maps, maps of programs. As the kernel accounts it (memlock in fdinfo, size of the machine code),
+ * which leaves out what it keeps of BTF and line information.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -52,6 +53,28 @@ static double memlock(int fd)
 	return bytes;
 }
 
+static void map_add(int fd, const struct bpf_map_info *info);
+
+/* The maps that a program uses: its constants are reached in no other way. */
+static void prog_maps_add(int fd, uint32_t n)
+{
+	uint32_t ids[64] = {}, len = sizeof(struct bpf_prog_info);
+	struct bpf_prog_info info = { .nr_map_ids = n < 64 ? n : 64, .map_ids = (uintptr_t)ids };
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < 64; i++) {
+		int in = bpf_map_get_fd_by_id(ids[i]);
+		struct bpf_map_info map = {};
+
+		len = sizeof(map);
+		if (in >= 0 && !bpf_obj_get_info_by_fd(in, &map, &len))
+			map_add(in, &map);
+		if (in >= 0)
+			close(in);
+	}
+}
+
 static void prog_add(int fd, const struct bpf_prog_info *info)
 {
 	if (seen_before(info->id, true))
@@ -59,6 +82,7 @@ static void prog_add(int fd, const struct bpf_prog_info *info)
 	n_progs++;
 	prog_bytes += memlock(fd) + info->jited_prog_len;
 	insns += info->verified_insns;
+	prog_maps_add(fd, info->nr_map_ids);
 }
 
 static void map_add(int fd, const struct bpf_map_info *info)

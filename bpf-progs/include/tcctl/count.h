@@ -119,11 +119,11 @@ static __always_inline void tcctl_counter_add(struct __sk_buff *skb, struct tcct
 #define TCCTL_KEYS4(n) (n), (n) + 1, (n) + 2, (n) + 3
 #define TCCTL_KEYS16(n) TCCTL_KEYS4(n), TCCTL_KEYS4((n) + 4), TCCTL_KEYS4((n) + 8), TCCTL_KEYS4((n) + 12)
 #define TCCTL_KEYS64(n) TCCTL_KEYS16(n), TCCTL_KEYS16((n) + 16), TCCTL_KEYS16((n) + 32), TCCTL_KEYS16((n) + 48)
-const volatile __u32 tcctl_key[] __weak = {
+TCCTL_SHARED(const volatile __u32 tcctl_key[TCCTL_CNT_FIXED_MAX], {
 	TCCTL_KEYS64(0),   TCCTL_KEYS64(64),  TCCTL_KEYS64(128),
 	TCCTL_KEYS64(192), TCCTL_KEYS64(256), TCCTL_KEYS16(320), TCCTL_KEYS16(336),
-};
-_Static_assert(sizeof(tcctl_key) == 4 * TCCTL_CNT_FIXED_MAX, "a key for each fixed counter");
+});
+_Static_assert(TCCTL_CNT_FIXED_MAX == 352, "a key for each fixed counter");
 
 /* Count under a fixed counter (enum tcctl_fixed_counter). */
 static __always_inline void tcctl_count(struct __sk_buff *skb, __u32 id)

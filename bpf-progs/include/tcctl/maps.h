@@ -21,8 +21,18 @@
 
 #include "tcctl/abi.h"
 
+/*
+ * Read-only data that all programs share. Each object has its own, for it may be loaded alone; linking keeps the bytes of all
+ * of them, used or not, so in a pipeline only one object (TCCTL_RODATA) has them and the others refer to it.
+ */
+#if defined(TCCTL_PIPELINE) && !defined(TCCTL_RODATA)
+#define TCCTL_SHARED(declaration, ...) extern declaration
+#else
+#define TCCTL_SHARED(declaration, ...) declaration __weak = __VA_ARGS__
+#endif
+
 /* Load-time constants. The controller sets them before it loads the pipeline. */
-const volatile struct tcctl_cfg cfg __weak = {};
+TCCTL_SHARED(const volatile struct tcctl_cfg cfg, {});
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
