@@ -263,6 +263,18 @@ static void make_classic(struct gen *g, struct spec_rule *r)
 	}
 }
 
+/* Has make_classic() given it no key at all? */
+static bool takes_everything(const struct spec_rule *r)
+{
+	for (int i = 0; i < SPEC_ADDR_MAX; i++)
+		if (r->addr[i].set)
+			return false;
+	for (int i = 0; i < SPEC_PORT_MAX; i++)
+		if (r->port[i].n)
+			return false;
+	return !r->proto.n;
+}
+
 static void make_any(struct gen *g, struct spec_rule *r)
 {
 	uint64_t *s = g->s;
@@ -423,10 +435,13 @@ struct spec *rulegen_make(const struct rulegen_options *o)
 		r->loc.line = (unsigned int)i + 1;
 		if (o->catch_all && i + 1 == o->n_rules)
 			break;
-		if (o->mix == RULEGEN_ANY)
+		if (o->mix == RULEGEN_ANY) {
 			make_any(&g, r);
-		else
+			continue;
+		}
+		do /* a rule without keys would be the last that is ever reached */
 			make_classic(&g, r);
+		while (takes_everything(r));
 	}
 	free(g.nets.v[0]);
 	free(g.nets.v[1]);
