@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
 /* Warnings about tunnels: see check.c for what deserves one. */
 #include <errno.h>
+#include <string.h>
 
 #include "spec/tunnel_impl.h"
+#include "tunnel.h"
 
 #define MTU_IPV4 576  /* what every IPv4 host takes in one piece, RFC 791 */
 #define MTU_IPV6 1280 /* RFC 8200 */
@@ -75,18 +77,81 @@ static void warn_mtu(const struct spec_tunnel *t, struct tcctl_diags *diags)
 			  "a larger `mtu`, or inner: ipv4");
 }
 
-static void warn_tunnel(const struct spec_tunnel *t, bool sends, struct tcctl_diags *diags)
+/* The least that must be left for what is inside. */
+static unsigned int least(const struct spec_tunnel *t)
+{
+	return t->flags & (TCCTL_TF_INNER_ETH | TCCTL_TF_INNER_IPV6) ? MTU_IPV6 : MTU_IPV4;
+}
+
+/* A tunnel in a tunnel: `underlay` is the device of one whose MTU the file has. Other devices are for `plan` and `apply`. */
+static void warn_nested_mtu(const struct spec *s, const struct spec_tunnel *t, struct tcctl_diags *diags)
+{
+	const unsigned int overhead = tunnel_overhead(t);
+
+	for (size_t i = 0; t->underlay && i < s->n_tunnels; i++) {
+		const struct spec_tunnel *under = &s->tunnels[i];
+		const unsigned int left = under->mtu > overhead ? under->mtu - overhead : 0;
+
+		if (under == t || !under->mtu || !under->device || strcmp(under->device, t->underlay))
+			continue;
+		if (t->mtu > left && t->df != SPEC_DF_CLEAR)
+			diag_hint(
+				diag_warning(
+					diags, &t->loc,
+					"tunnel \"%s\": mtu %u does not fit: that of tunnel \"%s\" in line %u, which it is in, is "
+					"%u, and %u are added",
+					t->name, t->mtu, under->name, under->loc.line, under->mtu, overhead),
+				"at most %u fits; without `mtu:` it is used", left);
+		else if (!t->mtu && left < least(t))
+			diag_hint(
+				diag_warning(
+					diags, &t->loc,
+					"tunnel \"%s\": the MTU of tunnel \"%s\" in line %u, which it is in, is %u and leaves %u; "
+					"%s needs %u",
+					t->name, under->name, under->loc.line, under->mtu, left,
+					least(t) == MTU_IPV6 ? "IPv6" : "IPv4", least(t)),
+				"raise that `mtu`, or say that no IPv6 is inside: `mtu: %u`", left);
+		return;
+	}
+}
+
+/* What each packet must have of its own; NULL: nothing. */
+static const char *own_of_each(const struct spec_tunnel *t)
+{
+	if (!tunnel_needs_cut(t))
+		return NULL;
+	if (t->type == TCCTL_T_GTPU)
+		return "a length";
+	if (t->flags & TCCTL_TF_SEQ && t->type == TCCTL_T_GRE)
+		return t->flags & TCCTL_TF_CSUM ? "a checksum and a sequence number" : "a sequence number";
+	return t->type == TCCTL_T_GRE ? "a GRE checksum" : "a UDP checksum";
+}
+
+static void warn_aggregates(const struct spec_tunnel *t, struct tcctl_diags *diags)
+{
+	const char *own = t->device ? NULL : own_of_each(t);
+
+	if (!own)
+		return;
+	diag_hint(
+		diag_warning(
+			diags, &t->loc,
+			"tunnel \"%s\": packets that are still to be segmented cannot have %s each and %s",
+			t->name, own,
+			t->type == TCCTL_T_GRE || t->type == TCCTL_T_GTPU ? "are dropped" : "go without"),
+		"turn tso, gso and gro off where they come from (ethtool -K), or give the tunnel a `device`");
+}
+
+static void warn_tunnel(const struct spec *s, const struct spec_tunnel *t, bool sends,
+			struct tcctl_diags *diags)
 {
 	if (!t->used && !spec_tunnel_takes_device(t))
 		diag_warning(diags, &t->loc, "nothing names the tunnel \"%s\"", t->name);
 	warn_mtu(t, diags);
-	if (sends && t->type == TCCTL_T_GRE && !t->device && (t->flags & (TCCTL_TF_CSUM | TCCTL_TF_SEQ)))
-		diag_hint(
-			diag_warning(
-				diags, &t->loc,
-				"tunnel \"%s\": packets that are still to be segmented cannot have %s each and are dropped",
-				t->name, t->flags & TCCTL_TF_CSUM ? "a GRE checksum" : "a sequence number"),
-			"turn tso, gso and gro off where they come from (ethtool -K), or give the tunnel a `device`");
+	if (sends)
+		warn_nested_mtu(s, t, diags);
+	if (sends)
+		warn_aggregates(t, diags);
 	if (sends && (t->flags & TCCTL_TF_FDB) && !t->n_flood && !t->n_stations)
 		diag_warning(
 			diags, &t->loc,
@@ -101,9 +166,10 @@ static void warn_observed(const struct spec_interface *in, struct tcctl_diags *d
 
 		if (h->mode != SPEC_MODE_OBSERVE || (!h->n_decaps && h->encap == SPEC_NONE && !h->n_routes))
 			continue;
-		diag_warning(diags, &in->loc,
-			     "interface \"%s\": with mode: observe no packet is taken out of a tunnel or put into one",
-			     in->key);
+		diag_warning(
+			diags, &in->loc,
+			"interface \"%s\": with mode: observe no packet is taken out of a tunnel or put into one",
+			in->key);
 		return;
 	}
 }
@@ -119,7 +185,7 @@ int spec_check_tunnels(const struct spec *s, struct tcctl_diags *diags)
 	count_uses(s, &u);
 	warn_classes(s, &u, diags);
 	for (size_t i = 0; i < s->n_tunnels; i++)
-		warn_tunnel(&s->tunnels[i], sends[i], diags);
+		warn_tunnel(s, &s->tunnels[i], sends[i], diags);
 	for (size_t i = 0; i < s->n_interfaces; i++)
 		warn_observed(&s->interfaces[i], diags);
 	return 0;

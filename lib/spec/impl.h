@@ -184,6 +184,8 @@ void spec_parse_encap(struct spec_ctx *c, const struct yaml_node *v, struct spec
 void spec_encap_done(struct spec_encap *e);
 /* The UDP ports of a hook's tunnels and programs: each has one user, and there are only so many. */
 void spec_check_ports(struct spec_ctx *c, const struct yaml_node *v, const struct spec_hook *hook);
+/* Nothing that came out of a tunnel goes into it again at ingress; `v`: where to say so, NULL: the interface. */
+void spec_check_return(struct spec_ctx *c, const struct yaml_node *v, const struct spec_interface *in);
 /* A UDP port that has a slot of its own in the jump table. */
 bool spec_udp_well_known(uint32_t port);
 /* Warnings about tunnels, see spec_check(). */

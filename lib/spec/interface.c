@@ -267,6 +267,8 @@ static void settle_tunnels(struct spec_ctx *c, struct interface_settings *s, enu
 		encap->n_routes = 0;
 	}
 	hook->class_tunnels = dir == way_out && has_class_tunnels(c->spec, hook);
+	if (dir == SPEC_INGRESS)
+		spec_check_return(c, encap && encap->node ? encap->node : decap ? decap->node : NULL, s->interface);
 }
 
 /* `decap` or `encap` of the interface, whose direction is off. */

@@ -367,3 +367,72 @@ void spec_check_ports(struct spec_ctx *c, const struct yaml_node *v, const struc
 				   (int)UDP_PORTS_MAX);
 	}
 }
+
+/* --- what comes out and goes in again ------------------------------------------------------------------------ */
+
+/* The tunnels that an ingress hook puts packets into. */
+static void mark_out(const struct spec *s, const struct spec_hook *hook, bool *out)
+{
+	const struct spec_ruleset *set = hook->class_tunnels ? &s->rulesets[hook->ruleset] : NULL;
+
+	if (hook->encap != SPEC_NONE)
+		out[hook->encap] = true;
+	for (size_t i = 0; i < hook->n_routes; i++)
+		if (hook->routes[i].tunnel != SPEC_NONE)
+			out[hook->routes[i].tunnel] = true;
+	for (size_t i = 0; set && i < set->n_rules; i++) {
+		const struct spec_class *class = set->rules[i].class < 0 ? NULL :
+									   &s->classes[set->rules[i].class];
+
+		if (class && class->flags & TCCTL_C_TUNNEL && class->tunnel != SPEC_NONE)
+			out[class->tunnel] = true;
+	}
+}
+
+/*
+ * Frames without a device of their own come in once more where they came from, packets with one come in there. Where they are put
+ * into their tunnel again, one broadcast goes back and forth for ever.
+ */
+void spec_check_return(struct spec_ctx *c, const struct yaml_node *v, const struct spec_interface *in)
+{
+	const struct spec_hook *hook = &in->hook[SPEC_INGRESS];
+	_cleanup_free_ bool *out = calloc(c->spec->n_tunnels + 1, sizeof(*out));
+	const struct loc loc = v ? spec_loc(c, v) : in->loc;
+	bool here;
+
+	if (!out) {
+		c->oom = true;
+		return;
+	}
+	if (!hook->enabled || hook->mode == SPEC_MODE_OBSERVE)
+		return;
+	mark_out(c->spec, hook, out);
+	for (size_t i = 0; i < c->spec->n_tunnels; i++) {
+		const struct spec_tunnel *t = &c->spec->tunnels[i];
+
+		if (!out[i] || !t->type)
+			continue;
+		if (t->device) {
+			if (!in->has_mac && !in->altname && !strcmp(t->device, in->key))
+				diag_hint(
+					diag_error(
+						c->diags, &loc,
+						"encap: what tunnel \"%s\" (line %u) delivers into its device %s would go back "
+						"into it",
+						t->name, t->loc.line, t->device),
+					"what leaves the device is encapsulated without being told; otherwise: egress: { encap: … }");
+			continue;
+		}
+		here = false;
+		for (size_t k = 0; k < hook->n_decaps; k++)
+			here |= hook->decaps[k] == (int)i;
+		if (here && t->flags & TCCTL_TF_INNER_ETH && t->type != TCCTL_T_VLAN)
+			diag_hint(
+				diag_error(
+					c->diags, &loc,
+					"encap: frames that tunnel \"%s\" (line %u) brings come in here and would go back into "
+					"it",
+					t->name, t->loc.line),
+				"give it a `device`, for a bridge or for addresses; or encap at another interface");
+	}
+}

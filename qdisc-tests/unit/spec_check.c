@@ -127,6 +127,29 @@ int main(void)
 		   "interfaces: { eth0: { decap: [a, b, c, d] } }\n",
 	      "x:3:3: warning: tunnel \"a\": with an MTU of 575, packets of 576 bytes, which every host may send, do not fit\n"
 	      "x:4:3: warning: tunnel \"b\": IPv6 needs an MTU of 1280, found 1279\n");
+	check("tunnels in a tunnel",
+	      HEAD "tunnels:\n  a: { type: gre, local: 192.0.2.1, remote: 192.0.2.2, mtu: 1300, device: gre1 }\n"
+		   "  b: { type: vxlan, local: 10.0.0.1, remote: 10.0.0.2, vni: 1, device: d1, underlay: gre1 }\n"
+		   "  c: { type: ipip, local: 10.0.0.1, remote: 10.0.0.2, device: d2, underlay: gre1 }\n"
+		   "  d: { type: ipip, local: 10.0.0.1, remote: 10.0.0.2, device: d3, underlay: gre1, mtu: 1281 }\n"
+		   "  e: { type: ipip, local: 10.0.0.1, remote: 10.0.0.2, device: d4, underlay: gre1, mtu: 1280 }\n"
+		   "  f: { type: vxlan, local: 10.0.0.1, remote: 10.0.0.2, vni: 1, device: d5, underlay: eth0 }\n"
+		   "interfaces: { eth0: { decap: a } }\n",
+	      "x:4:3: warning: tunnel \"b\": the MTU of tunnel \"a\" in line 3, which it is in, is 1300 and leaves 1250; IPv6 needs 1280\n"
+	      "x:6:3: warning: tunnel \"d\": mtu 1281 does not fit: that of tunnel \"a\" in line 3, which it is in, is 1300, and 20 are "
+	      "added\n");
+	check("what segments cannot have each: GTP-U, UDP checksums",
+	      HEAD "tunnels:\n  a: { type: gtpu, local: 192.0.2.1, remote: 192.0.2.2, teid: 1 }\n"
+		   "  b: { type: vxlan, local: 192.0.2.1, remote: 192.0.2.3, vni: 1, csum: true }\n"
+		   "  c: { type: gtpu, local: 192.0.2.1, remote: 192.0.2.4, teid: 1, device: gtp1 }\n"
+		   "  d: { type: gtpu, local: 192.0.2.1, remote: 192.0.2.5, teid: 1 }\n"
+		   "  e: { type: gre, local: 192.0.2.1, remote: 192.0.2.6, csum: true, seq: true }\n"
+		   "  f: { type: geneve, local: 192.0.2.1, remote: 192.0.2.7, vni: 1, csum: { in: true } }\n"
+		   "interfaces: { eth0: { encap: a, decap: d }, eth1: { encap: b }, eth2: { encap: e }, eth3: { encap: f } }\n",
+	      "x:3:3: warning: tunnel \"a\": packets that are still to be segmented cannot have a length each and are dropped\n"
+	      "x:4:3: warning: tunnel \"b\": packets that are still to be segmented cannot have a UDP checksum each and go without\n"
+	      "x:7:3: warning: tunnel \"e\": packets that are still to be segmented cannot have a checksum and a sequence number each and "
+	      "are dropped\n");
 	check("GRE checksums and sequence numbers",
 	      HEAD "tunnels:\n  a: { type: gre, local: 192.0.2.1, remote: 192.0.2.2, csum: true }\n"
 		   "  b: { type: gre, local: 192.0.2.1, remote: 192.0.2.3, seq: true }\n"
