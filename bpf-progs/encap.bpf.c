@@ -11,6 +11,7 @@
  */
 #define TCCTL_WANT_ARENAS
 #include "tcctl/encap.h"
+#include "tcctl/hops.h"
 #include "tcctl/arena.h"
 #include "tcctl/mss.h"
 #include "tcctl/tag.h"
@@ -336,8 +337,10 @@ static __always_inline int encapsulate(struct __sk_buff *skb)
 	if (!settings || !look(skb, s))
 		return 0;
 	s->id = choose(skb, s, settings);
-	if (!s->id)
+	if (!s->id) {
+		tcctl_hop_see(skb, s);
 		return 0;
+	}
 	row = bpf_map_lookup_elem(rows, &s->id);
 	if (!row || !row->type)
 		return 0;
@@ -347,7 +350,8 @@ static __always_inline int encapsulate(struct __sk_buff *skb)
 	}
 	/* A frame that came out of this tunnel does not go back into it either. */
 	if (tcctl_unlikely(is_own(skb, s, row) || (tcctl_tunnel(skb) & TCCTL_TUNNEL_ID) == s->id)) {
-		tcctl_count_id(skb, row->counters + TCCTL_TUN_TX_LOOP);
+		if (!tcctl_hop_see(skb, s)) /* by which it leaves the host */
+			tcctl_count_id(skb, row->counters + TCCTL_TUN_TX_LOOP);
 		return 0;
 	}
 	/* What goes out was routed, and its TTL decremented, before. */

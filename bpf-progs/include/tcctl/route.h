@@ -6,20 +6,41 @@
  *	                      it is not: bpf_redirect_neigh(), with which the kernel resolves it
  *	VLAN                  out of this device, like any packet
  *	metadata              to the external device
+ *
+ * What was found is kept for other packets of the same flow on this CPU, until the kernel's clock ticks (tcctl/hops.h).
  */
 #ifndef TCCTL_ROUTE_H
 #define TCCTL_ROUTE_H
 
 #include "tcctl/encap.h"
+#include "tcctl/hops.h"
 
 #define TCCTL_AF_INET 2
 #define TCCTL_AF_INET6 10
+#define TCCTL_LOOPBACK 1 /* ifindex of lo in every network namespace */
 #define TCCTL_FIB_LOOKUP_MARK (1U << 5) /* since Linux 6.10, in which `mark` is where `tbid` was */
 
-/* The next hop of the outer header at `l3` into s->fib: BPF_FIB_LKUP_RET_*, or negative. */
+/* One look-up through a device. */
+static __always_inline long tcctl_fib(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row,
+				      __u32 ifindex, __u32 flags)
+{
+	long ret;
+
+	s->fib.ifindex = ifindex;
+	if (row->mark) {
+		s->fib.tbid = row->mark;
+		ret = bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags | TCCTL_FIB_LOOKUP_MARK);
+		if (ret != -22 /* EINVAL: an older kernel */)
+			return ret;
+		s->fib.tbid = 0;
+	}
+	return bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags);
+}
+
+/* The next hop of the outer header into s->fib: BPF_FIB_LKUP_RET_*, or negative. */
 static __always_inline long tcctl_next_hop(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row)
 {
-	__u32 w[10], i, flags = 0, v6 = row->family == 6;
+	__u32 w[10], i, v6 = row->family == 6;
 	long ret;
 
 	if (v6) {
@@ -50,19 +71,13 @@ static __always_inline long tcctl_next_hop(struct __sk_buff *skb, struct tcctl_e
 		s->fib.dport = bpf_htons(tcctl_dport(skb));
 	}
 	/* tot_len stays 0: the kernel compares with the device's MTU itself, and knows about segments */
-	s->fib.ifindex = skb->ifindex;
-	if (row->underlay) {
-		s->fib.ifindex = row->underlay;
-		flags = BPF_FIB_LOOKUP_OUTPUT;
-	}
-	if (row->mark) {
-		s->fib.tbid = row->mark;
-		ret = bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags | TCCTL_FIB_LOOKUP_MARK);
-		if (ret != -22 /* EINVAL: an older kernel */)
-			return ret;
-		s->fib.tbid = 0;
-	}
-	return bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags);
+	if (row->underlay)
+		return tcctl_fib(skb, s, row, row->underlay, BPF_FIB_LOOKUP_OUTPUT);
+	ret = tcctl_fib(skb, s, row, skb->ifindex, 0);
+	/* As for packets of this host, where those of others are not forwarded: conf.lo.forwarding allows it. */
+	if (ret == BPF_FIB_LKUP_RET_FWD_DISABLED)
+		ret = tcctl_fib(skb, s, row, TCCTL_LOOPBACK, 0);
+	return ret;
 }
 
 /*
@@ -87,26 +102,39 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 {
 	struct tcctl_encap *s = tcctl_encap_state();
 	__u32 ifindex, mark = row->mark;
+	struct tcctl_hop *hop;
 	long ret;
 
 	if (row->type == TCCTL_T_VLAN)
 		return tcctl_pass(skb);
 	if (row->type == TCCTL_T_METADATA)
 		return tcctl_redirect(skb, row->device, 0);
-	if (!s)
+	hop = s ? tcctl_hop(skb, s, row) : NULL;
+	if (!hop)
 		return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
 	if (mark)
 		skb->mark = mark;
-	ret = tcctl_next_hop(skb, s, row);
-	ifindex = s->fib.ifindex;
+	if (tcctl_likely(hop->state == TCCTL_HOP_KNOWN)) {
+		ifindex = hop->ifindex;
+		ret = BPF_FIB_LKUP_RET_SUCCESS;
+	} else if (hop->state == TCCTL_HOP_UNTOLD) {
+		ifindex = 0;
+		ret = BPF_FIB_LKUP_RET_FWD_DISABLED;
+	} else {
+		ret = tcctl_next_hop(skb, s, row);
+		ifindex = s->fib.ifindex;
+		if (ret != BPF_FIB_LKUP_RET_FWD_DISABLED && row->underlay && ifindex != row->underlay)
+			ret = -1;
+		if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS))
+			tcctl_hop_keep(skb, s, hop);
+	}
 	if (ret == BPF_FIB_LKUP_RET_FWD_DISABLED) {
+		tcctl_hop_expect(s, hop);
 		if (cfg.flags & TCCTL_CFG_RAW && bpf_skb_change_head(skb, 14, 0)) /* see below */
 			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
 		/* Not a router. The kernel looks the route up itself, through the device that led there. */
 		return tcctl_send_unresolved(skb, row->way ? row->way : skb->ifindex, NULL, 0);
 	}
-	if (row->underlay && ifindex != row->underlay)
-		ret = -1;
 	if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH)) {
 		bool own = tcctl_hook(skb) & TCCTL_HOOK_EGRESS && ifindex == tcctl_field(skb, ifindex);
 		__u16 *mac;
@@ -116,10 +144,9 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
 		mac = (__u16 *)tcctl_data_at(skb, 0);
 		if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS) && (__u8 *)mac + 14 <= tcctl_data_end(skb)) {
-			for (int i = 0; i < 3; i++) {
-				mac[i] = ((__u16 *)s->fib.dmac)[i];
-				mac[3 + i] = ((__u16 *)s->fib.smac)[i];
-			}
+			*(__u32 *)mac = hop->mac[0];
+			*(__u32 *)(mac + 2) = hop->mac[1];
+			*(__u32 *)(mac + 4) = hop->mac[2];
 			if (cfg.flags & TCCTL_CFG_RAW)
 				mac[6] = row->family == 6 ? bpf_htons(TCCTL_ETH_IPV6) : bpf_htons(TCCTL_ETH_IPV4);
 			else if (own) /* it is on its way out already, and does not meet this hook a second time */
