@@ -11,6 +11,7 @@
  */
 #define TCCTL_WANT_ARENAS
 #include "tcctl/encap.h"
+#include "tcctl/encap_usual.h"
 #include "tcctl/hops.h"
 #include "tcctl/arena.h"
 #include "tcctl/mss.h"
@@ -379,6 +380,12 @@ static __always_inline int encapsulate(struct __sk_buff *skb)
 		return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED) + 1;
 	if (row->flags & TCCTL_TF_FDB && tcctl_unlikely(!forward(skb, s, row)))
 		return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_UNKNOWN) + 1;
+	if (tcctl_likely(tcctl_usual(skb, s, row)) && tcctl_likely(tcctl_usual_room(skb, s, row))) {
+		if (tcctl_unlikely(!tcctl_usual_write(skb, s, row)))
+			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED) + 1;
+		tcctl_encapsulated(skb, s, row);
+		return 0;
+	}
 	if (tcctl_unlikely(row->flags & TCCTL_TF_CSUM) && !skb->gso_size)
 		tcctl_jump(skb, jt_stage, TCCTL_STAGE_ENCAP_SUM);
 	tcctl_jump(skb, jt_stage, TCCTL_STAGE_ENCAP_HEADER);

@@ -330,19 +330,6 @@ static __always_inline __u32 put_ipv6(struct __sk_buff *skb, struct tcctl_encap 
 	return put_l4(skb, s, row, payload, 40);
 }
 
-/* What the packet adds to the counter. */
-static __always_inline void measure(struct __sk_buff *skb, struct tcctl_encap *s)
-{
-	s->count.packets = 1;
-	s->count.segments = 1;
-	s->count.bytes = skb->len;
-	if (tcctl_unlikely(skb->gso_size)) {
-		s->count.segments = 0;
-		s->count.bytes = 0;
-		tcctl_counter_add_gso(skb, &s->count);
-	}
-}
-
 /* Can it be done to this packet? */
 static __always_inline bool begin(struct __sk_buff *skb, const struct tcctl_encap *s, const struct tcctl_tunnel *row)
 {
@@ -389,40 +376,12 @@ static __always_inline bool make_room(struct __sk_buff *skb, const struct tcctl_
 	return !(cfg.flags & TCCTL_CFG_RAW) && set_protocol(skb, ethertype);
 }
 
-/*
- * Writes the usual outer header, IPv4, UDP and 8 bytes, and the inner Ethernet header behind it, into the room that was made.
- * False: not linear, or not usual. A CHECKSUM_COMPLETE sum gets all but the IPv4 header, which sums up to nothing.
- */
-#define HEADER_USUAL 36
-static __always_inline bool write_usual(struct __sk_buff *skb, struct tcctl_encap *s)
-{
-	__u8 *p = tcctl_data_at(skb, 14);
-	__u64 sum;
-
-	if (tcctl_unlikely(p + HEADER_USUAL + 14 > tcctl_data_end(skb)))
-		return false;
-	for (__u32 i = 0; i < HEADER_USUAL; i += 4)
-		*(__u32 *)(p + i) = AT32(i);
-	for (__u32 i = 0; i < 12; i += 4)
-		*(__u32 *)(p + HEADER_USUAL + i) = *(const __u32 *)(s->l2 + i);
-	*(__u16 *)(p + HEADER_USUAL + 12) = *(const __u16 *)(s->l2 + 12);
-	sum = (__u64)AT32(20) + AT32(24) + AT32(28) + AT32(32) + *(const __u32 *)s->l2 + *(const __u32 *)(s->l2 + 4) +
-	      *(const __u32 *)(s->l2 + 8) + *(const __u16 *)(s->l2 + 12);
-	bpf_csum_update(skb, tcctl_fold(sum));
-	return true;
-}
-
 /* The header, and `l2_len` bytes of the inner Ethernet header, into the room that was made. */
 static __always_inline bool write(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row,
 				  __u32 l2_len)
 {
 	__u64 n = row->header_len;
 
-	if (tcctl_likely(n == HEADER_USUAL && l2_len == 14 && !(cfg.flags & TCCTL_CFG_RAW) && row->family == 4 &&
-			 !skb->vlan_present) &&
-	    tcctl_likely(write_usual(skb, s)))
-		return true;
-	n = row->header_len;
 	asm volatile("%0 &= 0xfc" : "+r"(n));
 	/* Not "!n": kernels before 6.8 take no lower bound from an inequality. */
 	if (n < 20 || bpf_skb_store_bytes(skb, L3, s->frame + TCCTL_FRAME_IP, n, BPF_F_RECOMPUTE_CSUM))
@@ -514,7 +473,7 @@ int encap_header(struct __sk_buff *skb)
 	row = s ? tcctl_encap_row(skb, s) : NULL;
 	if (!row || !row->type || !tcctl_has_context(skb) || !s->id)
 		return tcctl_next_of(skb, TCCTL_STAGE_ENCAP);
-	measure(skb, s);
+	tcctl_encap_measure(skb, s);
 	if (tcctl_encaps(TCCTL_T_VLAN) && row->type == TCCTL_T_VLAN) {
 		if (!push_tags(skb, s, row))
 			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
@@ -525,11 +484,7 @@ int encap_header(struct __sk_buff *skb)
 		if (tcctl_unlikely(!put(skb, s, row)))
 			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
 	}
-	tcctl_encap_count(s, row->counters + TCCTL_TUN_TX);
-	tcctl_cb_set(skb, TCCTL_CB_CLASS,
-		     (tcctl_cb(skb, TCCTL_CB_CLASS) &
-		      (0xffff | (__u32)(TCCTL_TUNNEL_DEPTH_MAX << TCCTL_TUNNEL_DEPTH_SHIFT) << 16)) |
-			     (s->id & TCCTL_TUNNEL_ID) << 16 | (__u32)TCCTL_TUNNEL_OUT << 16);
+	tcctl_encapsulated(skb, s, row);
 	if (tcctl_unlikely(s->flags & TCCTL_EN_FLOOD)) {
 		s->flood_next = 0;
 		s->flood_own = TCCTL_FLOOD_NOBODY;

@@ -145,6 +145,29 @@ static __always_inline void tcctl_encap_count(struct tcctl_encap *s, __u32 id)
 	}
 }
 
+/* What the packet adds to the tunnel's counter. */
+static __always_inline void tcctl_encap_measure(struct __sk_buff *skb, struct tcctl_encap *s)
+{
+	s->count.packets = 1;
+	s->count.segments = 1;
+	s->count.bytes = tcctl_field(skb, len);
+	if (tcctl_unlikely(tcctl_field(skb, gso_size))) {
+		s->count.segments = 0;
+		s->count.bytes = 0;
+		tcctl_counter_add_gso(skb, &s->count);
+	}
+}
+
+/* The packet is in its tunnel: counted, and so said in the context. */
+static __always_inline void tcctl_encapsulated(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row)
+{
+	tcctl_encap_count(s, row->counters + TCCTL_TUN_TX);
+	tcctl_cb_set(skb, TCCTL_CB_CLASS,
+		     (tcctl_cb(skb, TCCTL_CB_CLASS) &
+		      (0xffff | (__u32)(TCCTL_TUNNEL_DEPTH_MAX << TCCTL_TUNNEL_DEPTH_SHIFT) << 16)) |
+			     (s->id & TCCTL_TUNNEL_ID) << 16 | (__u32)TCCTL_TUNNEL_OUT << 16);
+}
+
 /* Drop, counted under one of the tunnel's counters. */
 static __always_inline int tcctl_encap_drop(struct __sk_buff *skb, const struct tcctl_tunnel *row, __u32 which)
 {
