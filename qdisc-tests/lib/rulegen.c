@@ -439,9 +439,9 @@ struct spec *rulegen_make(const struct rulegen_options *o)
 			make_any(&g, r);
 			continue;
 		}
-		do /* a rule without keys would be the last that is ever reached */
+		do /* a rule without keys is the last that is ever reached */
 			make_classic(&g, r);
-		while (takes_everything(r));
+		while (o->catch_all && takes_everything(r));
 	}
 	free(g.nets.v[0]);
 	free(g.nets.v[1]);

@@ -30,7 +30,7 @@ struct rulegen_options {
 	enum rulegen_keys keys;
 	size_t n_rules;
 	unsigned int v6_percent; /* share of rules about IPv6 addresses */
-	bool catch_all;		 /* end with one */
+	bool catch_all;		 /* end with one, and have none before */
 	uint64_t seed;
 };
 
