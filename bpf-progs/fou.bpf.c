@@ -14,6 +14,8 @@ static __always_inline int run(struct __sk_buff *skb)
 	row = tcctl_decap_find(skb, d, TCCTL_T_FOU, tcctl_flags(skb) & TCCTL_F_IPV4, tcctl_dport(skb), 0, 0);
 	if (tcctl_unlikely(!row))
 		return tcctl_decap_stranger(skb, d, TCCTL_T_FOU);
+	if (tcctl_decap_is_part(skb))
+		return tcctl_decap_part(skb);
 	if (tcctl_decap_lacks_csum(d, tcctl_decap_has_csum(d)))
 		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_CSUM);
 	d->inner = tcctl_l4(skb) + 8;

@@ -98,7 +98,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	w = bpf_ntohl(d->h[2]);
 	options = (w >> 24 & 63) * 4;
 	d->inner = tcctl_l4(skb) + 16 + options;
-	if (tcctl_unlikely(w >> 30 || d->inner > d->end))
+	if (tcctl_unlikely(w >> 30 || (d->inner > d->end && !tcctl_decap_is_part(skb))))
 		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
 	if (tcctl_unlikely(w & GENEVE_CONTROL))
 		return tcctl_handled(skb);
@@ -110,6 +110,8 @@ static __always_inline int run(struct __sk_buff *skb)
 	row = tcctl_decap_find(skb, d, TCCTL_T_GENEVE, tcctl_flags(skb) & TCCTL_F_IPV4, tcctl_dport(skb), bpf_ntohl(d->h[3]) >> 8, 0);
 	if (tcctl_unlikely(!row))
 		return tcctl_decap_stranger(skb, d, TCCTL_T_GENEVE);
+	if (tcctl_decap_is_part(skb))
+		return tcctl_decap_part(skb);
 	if (tcctl_decap_lacks_csum(d, tcctl_decap_has_csum(d)))
 		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_CSUM);
 	w = bpf_ntohl(d->h[2]);

@@ -66,7 +66,7 @@ static __always_inline int run(struct __sk_buff *skb)
 		type = TCCTL_T_MPLS_GRE;
 		d->kind = TCCTL_INNER_GUESS;
 		if (tcctl_unlikely(!tcctl_labels(skb, d, &key)))
-			return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+			return tcctl_decap_endless(skb, TCCTL_TYPE(TCCTL_T_GRE) | TCCTL_TYPE(TCCTL_T_MPLS_GRE), TCCTL_IP_GRE);
 		break;
 	default:
 		d->kind = TCCTL_INNER_OTHER;
@@ -78,6 +78,8 @@ static __always_inline int run(struct __sk_buff *skb)
 			       type == TCCTL_T_GRE && d->h[0] & bpf_htonl(GRE_K << 16));
 	if (tcctl_unlikely(!row))
 		return tcctl_decap_stranger(skb, d, d->type);
+	if (tcctl_decap_is_part(skb))
+		return tcctl_decap_part(skb);
 	if (tcctl_decap_lacks_csum(d, d->h[0] & bpf_htonl(GRE_C << 16)))
 		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_CSUM);
 	return tcctl_decap_finish(skb, d, row, 4, TCCTL_DECAP_L4_GRE,

@@ -72,12 +72,14 @@ static __always_inline int run(struct __sk_buff *skb)
 	end = tcctl_l4(skb) + 16 + (w & 0xffff);
 	if (tcctl_unlikely(tcctl_field(skb, gso_size) && !(w & 0xffff)))
 		end = d->end;
-	if (tcctl_unlikely(end > d->end || (w & GTPU_OPTIONAL && tcctl_l4(skb) + 20 > end)))
+	if (tcctl_unlikely(end > d->end || (w & GTPU_OPTIONAL && tcctl_l4(skb) + 20 > end)) && !tcctl_decap_is_part(skb))
 		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
 	d->end = end;
 	row = tcctl_decap_find(skb, d, TCCTL_T_GTPU, tcctl_flags(skb) & TCCTL_F_IPV4, tcctl_dport(skb), bpf_ntohl(d->h[3]), 0);
 	if (tcctl_unlikely(!row))
 		return tcctl_decap_stranger(skb, d, TCCTL_T_GTPU);
+	if (tcctl_decap_is_part(skb))
+		return tcctl_decap_part(skb);
 	if (tcctl_decap_lacks_csum(d, tcctl_decap_has_csum(d)))
 		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_CSUM);
 	d->kind = TCCTL_INNER_GUESS;

@@ -15,11 +15,13 @@ static __always_inline int run(struct __sk_buff *skb)
 		return tcctl_decap_not(skb, TCCTL_TYPE(TCCTL_T_MPLS_UDP), TCCTL_IP_UDP);
 	d->inner = tcctl_l4(skb) + 8;
 	if (tcctl_unlikely(!tcctl_labels(skb, d, &label)))
-		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
+		return tcctl_decap_endless(skb, TCCTL_TYPE(TCCTL_T_MPLS_UDP), TCCTL_IP_UDP);
 	d->kind = TCCTL_INNER_GUESS;
 	row = tcctl_decap_find(skb, d, TCCTL_T_MPLS_UDP, tcctl_flags(skb) & TCCTL_F_IPV4, tcctl_dport(skb), label, 0);
 	if (tcctl_unlikely(!row))
 		return tcctl_decap_stranger(skb, d, TCCTL_T_MPLS_UDP);
+	if (tcctl_decap_is_part(skb))
+		return tcctl_decap_part(skb);
 	if (tcctl_decap_lacks_csum(d, tcctl_decap_has_csum(d)))
 		return tcctl_decap_drop(skb, d, row, TCCTL_TUN_RX_CSUM);
 	return tcctl_decap_finish(skb, d, row, 12, TCCTL_DECAP_L4_UDP, TCCTL_DECAP_CSUM);

@@ -32,6 +32,8 @@ static __always_inline int run(struct __sk_buff *skb)
 	row = tcctl_decap_find(skb, d, TCCTL_T_VXLAN, ipv4, tcctl_dport(skb), bpf_ntohl(d->h[3]) >> 8, 0);
 	if (tcctl_unlikely(!row))
 		return tcctl_decap_stranger(skb, d, TCCTL_T_VXLAN);
+	if (tcctl_decap_is_part(skb))
+		return tcctl_decap_part(skb);
 	w = bpf_ntohl(d->h[2]);
 	unused = w & ~VXLAN_I;
 	if (tcctl_unlikely(d->flags & TCCTL_TF_GBP))

@@ -48,7 +48,7 @@ static const struct reason_text reasons[] = {
 	[TCCTL_R_NO_WALK] = { "no-walk", "rules not asked: stage slot 'walk' empty, or too many programs in a row", false },
 	[TCCTL_R_TUNNEL_UNKNOWN] = { "tunnel-unknown", "encapsulated by nobody we know: left to the stack", false },
 	[TCCTL_R_TUNNEL_REFUSED] = { "tunnel-refused", "encapsulated by nobody we know, and `unknown: drop`", true },
-	[TCCTL_R_TUNNEL_FRAGMENT] = { "tunnel-fragment", "a fragment of an outer packet: left to the stack", false },
+	[TCCTL_R_TUNNEL_FRAGMENT] = { "tunnel-fragment", "a first fragment of an outer packet: left to the stack", false },
 	[TCCTL_R_TUNNEL_BAD] = { "tunnel-bad", "tunnel header cut short or malformed: left to the stack", false },
 };
 _Static_assert(ARRAY_SIZE(reasons) == TCCTL_R_MAX, "a text for each reason");

@@ -55,7 +55,10 @@ static void upper(struct cursor *c, size_t at, size_t end)
 	for (size_t i = 0; i < sizeof(l4_table) / sizeof(l4_table[0]); i++) {
 		if (l4_table[i].proto != c->proto)
 			continue;
-		if (end - at < l4_table[i].min) {
+		/* of IP in IP, the first fragment may have less than a header */
+		if (end - at < (c->flags & TCCTL_F_FRAG && l4_table[i].min > 8 && (c->proto == 4 || c->proto == 41) ?
+					8 :
+					l4_table[i].min)) {
 			reason(c, TCCTL_R_TRUNC_L4);
 			stages(c);
 			return;

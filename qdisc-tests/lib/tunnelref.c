@@ -14,9 +14,11 @@ struct encapsulated {
 	unsigned int kind;	 /* 4, 6, 'e'thernet, '?': the tunnel says, or the payload; 'x': none that is known */
 	unsigned int tos;
 	bool has_csum;
+	bool part; /* the first fragment of a packet: lengths in it are those of the whole */
 };
 
-enum judged { NO_TUNNEL, BAD, FINE }; /* not an encapsulation (counted nowhere); malformed; to be looked up */
+/* Not an encapsulation (counted nowhere); malformed; a fragment with too little of it; to be looked up. */
+enum judged { NO_TUNNEL, BAD, SHORT, FINE };
 
 static uint32_t be32(const uint8_t *p)
 {
@@ -27,14 +29,14 @@ static enum judged labels(const uint8_t *d, struct encapsulated *e)
 {
 	for (unsigned int n = 0; n < 16; n++) {
 		if (e->payload + 4 > e->end)
-			return BAD;
+			return e->part ? SHORT : BAD;
 		if (!n)
 			e->id = be32(d + e->payload) / 4096;
 		e->payload += 4;
 		if (d[e->payload - 2] & 1)
 			return FINE;
 	}
-	return BAD;
+	return e->part ? SHORT : BAD;
 }
 
 static unsigned int ethertype_kind(unsigned int type)
@@ -49,6 +51,8 @@ static enum judged read_gre(const uint8_t *d, size_t len, struct encapsulated *e
 	const uint8_t *h = d + e->at;
 	unsigned int protocol;
 
+	if (e->part && e->at + 16 > e->end)
+		return SHORT;
 	if (e->at + 16 > len) /* no room for a payload */
 		return BAD;
 	if (h[0] & 0x4c || h[1] & 7)
@@ -94,7 +98,7 @@ static enum judged read_geneve(const uint8_t *h, struct encapsulated *e)
 	if (e->payload > e->end)
 		return BAD;
 	e->payload += (h[0] & 63) * 4U;
-	if (h[0] & 0xc0 || e->payload > e->end)
+	if (h[0] & 0xc0 || (e->payload > e->end && !e->part))
 		return BAD;
 	e->id = be32(h + 4) / 256;
 	e->kind = ethertype_kind(packet_get16(h + 2));
@@ -109,13 +113,15 @@ static enum judged read_gtpu(const uint8_t *h, struct encapsulated *e)
 		return BAD;
 	if (h[1] != 255)
 		return NO_TUNNEL;
-	if (e->payload + packet_get16(h + 2) > e->end)
-		return BAD;
-	e->end = e->payload + packet_get16(h + 2);
-	if (h[0] & 7)
-		e->payload += 4;
-	if (e->payload > e->end)
-		return BAD;
+	if (!e->part) {
+		if (e->payload + packet_get16(h + 2) > e->end)
+			return BAD;
+		e->end = e->payload + packet_get16(h + 2);
+		if (h[0] & 7)
+			e->payload += 4;
+		if (e->payload > e->end)
+			return BAD;
+	}
 	e->id = be32(h + 4);
 	e->kind = '?';
 	return FINE;
@@ -151,9 +157,13 @@ static enum judged read_udp(const uint8_t *d, size_t len, struct encapsulated *e
 		;
 	if (i == 6)
 		return NO_TUNNEL;
-	if (udp + kinds[i].words > len || udp + packet_get16(d + udp + 4) > e->end || packet_get16(d + udp + 4) < 8)
-		return BAD;
-	e->end = udp + packet_get16(d + udp + 4);
+	if (!e->part) {
+		if (udp + kinds[i].words > len || udp + packet_get16(d + udp + 4) > e->end || packet_get16(d + udp + 4) < 8)
+			return BAD;
+		e->end = udp + packet_get16(d + udp + 4);
+	} else if (udp + kinds[i].words > e->end) {
+		return SHORT;
+	}
 	e->has_csum = packet_get16(d + udp + 6);
 	e->at = e->payload = udp + 8;
 	switch (e->port) {
@@ -422,6 +432,11 @@ static bool step(const struct tunnelref *t, struct tunnelref_result *r, const st
 	int why, dscp = -1;
 	uint32_t id;
 
+	if (context->counted[TCCTL_CNT_REASON + TCCTL_R_EXT_DEPTH] && t->unknown_types) {
+		r->reasons[TCCTL_R_TUNNEL_REFUSED]++;
+		r->what = TUNNELREF_DROPPED;
+		return false;
+	}
 	if (!l4 || (proto != 4 && proto != 41 && proto != 47 && proto != 17))
 		return false;
 	e.end = v4 ? l3 + packet_get16(d + l3 + 2) : l3 + 40 + packet_get16(d + l3 + 4);
@@ -430,22 +445,21 @@ static bool step(const struct tunnelref *t, struct tunnelref_result *r, const st
 	e.tos = v4 ? d[l3 + 1] : (d[l3] & 15U) << 4 | d[l3 + 1] >> 4;
 	memcpy(e.remote, d + l3 + (v4 ? 12 : 8), v4 ? 4 : 16);
 	memcpy(e.local, d + l3 + (v4 ? 16 : 24), v4 ? 4 : 16);
-	if (flags & TCCTL_F_FRAG) {
-		unsigned int types = fragment_types(d + l4, proto);
-
-		if (t->unknown_types & types) {
-			r->reasons[TCCTL_R_TUNNEL_REFUSED]++;
-			r->what = TUNNELREF_DROPPED;
-		} else if (types) {
-			r->reasons[TCCTL_R_TUNNEL_FRAGMENT]++;
-		}
-		return false;
-	}
+	e.part = flags & TCCTL_F_FRAG;
 	if (proto == 4 || proto == 41) {
 		e.type = TCCTL_T_IPIP;
 		e.kind = proto == 4 ? 4 : 6;
 	} else {
 		judged = proto == 47 ? read_gre(d, r->out_len, &e) : read_udp(d, r->out_len, &e);
+	}
+	if (judged == SHORT) { /* nobody can tell whose it is */
+		if (t->unknown_types & fragment_types(d + l4, proto)) {
+			r->reasons[TCCTL_R_TUNNEL_REFUSED]++;
+			r->what = TUNNELREF_DROPPED;
+		} else {
+			r->reasons[TCCTL_R_TUNNEL_FRAGMENT]++;
+		}
+		return false;
 	}
 	if (judged == BAD)
 		r->reasons[TCCTL_R_TUNNEL_BAD]++;
@@ -459,6 +473,10 @@ static bool step(const struct tunnelref *t, struct tunnelref_result *r, const st
 		} else {
 			r->reasons[TCCTL_R_TUNNEL_UNKNOWN]++;
 		}
+		return false;
+	}
+	if (e.part) {
+		r->reasons[TCCTL_R_TUNNEL_FRAGMENT]++;
 		return false;
 	}
 	why = judge(d, &e, &t->rows[id], &dscp, r);

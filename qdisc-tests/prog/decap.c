@@ -515,43 +515,115 @@ static void random_packets(void)
 		test_ok(outcomes[i] > (uint64_t)n_packets / 200);
 }
 
+/* A packet of one kind from a known or an unknown peer, made the first fragment of a longer one. */
+static void first_fragment(struct packet *pk, const struct kind *k, bool v6, bool known)
+{
+	static struct packet inner;
+	struct shape s = { k, v6, false, 0, k->ip ? '4' : 'e', ID(PLAIN), 0 };
+	const char payload = s.payload;
+
+	make_inner(&inner, '4', 0, 40, false);
+	s.id = id_of(k, payload);
+	encapsulate(pk, &inner, &s);
+	if (!known)
+		pk->data[v6 ? 14 + 8 : 14 + 12] ^= 0x40;
+	if (!v6) {
+		packet_put16(pk->data + 20, 0x2000);
+		packet_put16(pk->data + 24, 0);
+		packet_put16(pk->data + 24, (uint16_t)~packet_sum(pk->data + 14, 20, 0));
+		return;
+	}
+	packet_add(pk, NULL, 8);
+	memmove(pk->data + 62, pk->data + 54, pk->len - 62);
+	memcpy(pk->data + 54, (uint8_t[8]){ pk->data[20], 0, 0, 1, 0, 0, 0, 7 }, 8);
+	pk->data[20] = 44;
+	packet_put16(pk->data + 18, (uint16_t)(pk->len - 54));
+}
+
+static bool is_gre(const struct kind *k)
+{
+	return k->type == TCCTL_T_GRE || k->type == TCCTL_T_MPLS_GRE;
+}
+
+/* One fragment, with strangers of some types dropped. What becomes of it is the model's, and that of the fixed cases here. */
+static void fragment(const struct packet *pk, size_t len, uint32_t unknown, bool dropped)
+{
+	const uint64_t before = outcomes[0];
+
+	set_unknown(unknown);
+	check(pk->data, len);
+	test_eq(outcomes[0] - before, dropped);
+}
+
 static void fragments(void)
 {
+	static struct packet pk;
+	static char name[96];
+
+	for (size_t k = 0; k < KINDS; k++)
+		for (unsigned int v6 = 0; v6 < 2; v6++) {
+			const uint32_t type = 1U << kinds[k].type, gre = 1U << TCCTL_T_GRE | 1U << TCCTL_T_MPLS_GRE;
+			const uint32_t other = ~(is_gre(&kinds[k]) ? gre : type);
+			const size_t head = v6 ? 62 : 34;
+
+			snprintf(name, sizeof(name), "%s over IPv%d: first fragments of known peers are left to the stack", kinds[k].name,
+				 v6 ? 6 : 4);
+			test_case(name);
+			first_fragment(&pk, &kinds[k], v6, true);
+			for (unsigned int i = 0; i < 3; i++) {
+				const uint64_t before = sums.reasons[TCCTL_R_TUNNEL_FRAGMENT];
+
+				fragment(&pk, pk.len, (uint32_t[]){ 0, type, ~0U }[i], false);
+				test_eq(sums.reasons[TCCTL_R_TUNNEL_FRAGMENT], before + 1);
+			}
+			snprintf(name, sizeof(name), "%s over IPv%d: those of strangers where these are", kinds[k].name, v6 ? 6 : 4);
+			test_case(name);
+			first_fragment(&pk, &kinds[k], v6, false);
+			fragment(&pk, pk.len, 0, false);
+			fragment(&pk, pk.len, type, true);
+			fragment(&pk, pk.len, other, false);
+			/* no more than the stack takes for a fragment; padding is no part of it */
+			packet_put16(pk.data + (v6 ? 18 : 16), (uint16_t)(v6 ? 16 : 28));
+			fragment(&pk, head + 8, type, true);
+			fragment(&pk, head + 40, type, true);
+			fragment(&pk, head + 8, other, false);
+			for (unsigned int known = 0; known < 2; known++)
+				for (unsigned int unknown = 0; unknown < 2; unknown++) {
+					first_fragment(&pk, &kinds[k], v6, known);
+					set_unknown(unknown ? type : 0);
+					for (size_t len = pk.len; len > head; len--) {
+						packet_put16(pk.data + (v6 ? 18 : 16), (uint16_t)(len - (v6 ? 54 : 14)));
+						check(pk.data, len);
+						check(pk.data, pk.len);
+					}
+				}
+			first_fragment(&pk, &kinds[k], v6, false);
+			packet_put16(pk.data + (v6 ? 56 : 20), 0x0018); /* a later one */
+			fragment(&pk, pk.len, ~0U, false);
+		}
+	set_unknown(0);
+	check_counters();
+}
+
+/* So many extension headers that nobody looks behind them. */
+static void hidden(void)
+{
 	static struct packet inner, pk;
+	struct shape s = { &kinds[1], true, false, 0, '4', ID(PLAIN), 0 };
 
-	test_case("fragments of outer packets are left to the stack");
-	for (size_t k = 0; k < KINDS; k++) {
-		struct shape s = { &kinds[k], false, false, 0, kinds[k].ip ? '4' : 'e', ID(PLAIN), 0 };
-
-		make_inner(&inner, '4', 0, 40, false);
+	test_case("IPv6 with more extension headers than are looked at, strangers dropped or not");
+	make_inner(&inner, '4', 0, 40, false);
+	for (unsigned int n = 0; n < 12; n++) {
 		encapsulate(&pk, &inner, &s);
-		packet_put16(pk.data + 20, 0x2000); /* the first */
-		check(pk.data, pk.len);
-		test_eq(sums.reasons[TCCTL_R_TUNNEL_FRAGMENT], k + 1);
-		packet_put16(pk.data + 20, 0x0010); /* a later one */
-		check(pk.data, pk.len);
-	}
-	test_case("or dropped where strangers are: nobody can tell whose they are");
-	for (size_t k = 0; k < KINDS; k++) {
-		struct shape s = { &kinds[k], false, false, 0, kinds[k].ip ? '4' : 'e', ID(PLAIN), 0 };
-		uint16_t shortest = kinds[k].type == TCCTL_T_IPIP ? 24 : 8; /* that is taken for one of its protocol */
-		unsigned int dropped = outcomes[0];
-
-		encapsulate(&pk, &inner, &s);
-		set_unknown(1U << kinds[k].type);
-		packet_put16(pk.data + 20, 0x2000);
-		check(pk.data, pk.len);
-		packet_put16(pk.data + 16, 20 + shortest);
-		check(pk.data, 14 + 20 + (size_t)shortest);
-		test_eq(outcomes[0], dropped + 2);
-		packet_put16(pk.data + 20, 0x0010);
-		check(pk.data, pk.len);
-		test_eq(outcomes[0], dropped + 2);
-		set_unknown(~(1U << kinds[k].type | (kinds[k].type == TCCTL_T_GRE || kinds[k].type == TCCTL_T_MPLS_GRE ?
-							     1U << TCCTL_T_GRE | 1U << TCCTL_T_MPLS_GRE : 0)));
-		packet_put16(pk.data + 20, 0x2000);
-		check(pk.data, pk.len);
-		test_eq(outcomes[0], dropped + 2);
+		packet_add(&pk, NULL, n * 8UL);
+		memmove(pk.data + 54 + n * 8UL, pk.data + 54, pk.len - 54 - n * 8UL);
+		for (unsigned int i = 0; i < n; i++)
+			memcpy(pk.data + 54 + i * 8UL, (uint8_t[8]){ i + 1 < n ? 60 : pk.data[20], 0, 1, 4 }, 8);
+		if (n)
+			pk.data[20] = 60;
+		packet_put16(pk.data + 18, (uint16_t)(pk.len - 54));
+		fragment(&pk, pk.len, 0, false);
+		fragment(&pk, pk.len, 1U << TCCTL_T_VXLAN, n > 8);
 	}
 	set_unknown(0);
 	check_counters();
@@ -569,6 +641,7 @@ int main(void)
 	check_counters();
 	valid();
 	fragments();
+	hidden();
 	one_byte();
 	random_packets();
 	tunnels_close(&tables);

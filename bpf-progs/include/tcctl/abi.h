@@ -184,7 +184,7 @@ enum tcctl_reason {
 	TCCTL_R_NO_WALK,	/* TCCTL_STAGE_WALK empty, or too many tail calls: rules not asked, class keep */
 	TCCTL_R_TUNNEL_UNKNOWN, /* encapsulated, from nobody we know: left to the stack */
 	TCCTL_R_TUNNEL_REFUSED, /* drop: the same where `unknown: drop` is set */
-	TCCTL_R_TUNNEL_FRAGMENT, /* fragment of an outer packet: left to the stack */
+	TCCTL_R_TUNNEL_FRAGMENT, /* first fragment of an outer packet: left to the stack */
 	TCCTL_R_TUNNEL_BAD,	/* tunnel header cut short or malformed, before a tunnel was known: left to the stack */
 	TCCTL_R_MAX,
 };

@@ -158,7 +158,7 @@ static __always_inline struct tcctl_decap *tcctl_decap_begin(struct __sk_buff *s
 
 	if (!tcctl_decap_wanted(types) || !(flags & (TCCTL_F_IPV4 | TCCTL_F_IPV6)))
 		return NULL;
-	if (tcctl_unlikely(flags & TCCTL_F_FRAG || !l4))
+	if (tcctl_unlikely(!l4))
 		return NULL;
 	d = tcctl_decap_scratch(skb);
 	if (tcctl_unlikely(!d))
@@ -185,11 +185,20 @@ static __always_inline struct tcctl_decap *tcctl_decap_begin(struct __sk_buff *s
 	if (tcctl_unlikely(tcctl_field(skb, gso_size))) /* what is above 64 KiB has a length of 0 */
 		d->end = tcctl_field(skb, len);
 	d->l3 = l3;
+	/* of a first fragment, padding is not taken for what comes later */
+	if (tcctl_unlikely(flags & TCCTL_F_FRAG) && l4 + 4 * words > d->end)
+		return NULL;
 	if (tcctl_unlikely(!tcctl_read_l4(skb, l4, d->h, words))) {
 		tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_TUNNEL_BAD);
 		return NULL;
 	}
 	return d;
+}
+
+/* Is it the first fragment of an outer packet? Lengths in its headers are those of the whole. */
+static __always_inline bool tcctl_decap_is_part(struct __sk_buff *skb)
+{
+	return tcctl_unlikely(tcctl_flags(skb) & TCCTL_F_FRAG);
 }
 
 /* The same for UDP: its length is checked, the end becomes that of the datagram. At least `min` bytes must follow. */
@@ -210,6 +219,8 @@ static __always_inline struct tcctl_decap *tcctl_decap_begin_udp(struct __sk_buf
 	else
 		end += tcctl_l4(skb);
 	if (tcctl_unlikely(end > d->end || tcctl_l4(skb) + 8 + min > end)) {
+		if (tcctl_decap_is_part(skb))
+			return tcctl_l4(skb) + 8 + min > d->end ? NULL : d;
 		tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_TUNNEL_BAD);
 		return NULL;
 	}
@@ -218,8 +229,8 @@ static __always_inline struct tcctl_decap *tcctl_decap_begin_udp(struct __sk_buf
 }
 
 /*
- * A handler began and got nothing. The first fragment of an outer packet is left to the stack: not all of the payload is
- * there. Where strangers are refused it is dropped, whosever it is, or the stack would put together what must not arrive.
+ * A handler began and got nothing, or too little. A first fragment with too little to tell whose it is counts as a
+ * stranger's: where those are refused it is dropped, or the stack would put together what must not arrive.
  */
 static __always_inline int tcctl_decap_not(struct __sk_buff *skb, __u32 types, __u32 proto)
 {
@@ -236,6 +247,18 @@ static __always_inline int tcctl_decap_not(struct __sk_buff *skb, __u32 types, _
 	if (settings && settings->unknown_types & types)
 		return tcctl_drop(skb, TCCTL_R_TUNNEL_REFUSED);
 	return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_FRAGMENT);
+}
+
+/* A tunnel's first fragment: not all of the payload is there, so it is the stack's. */
+static __always_inline int tcctl_decap_part(struct __sk_buff *skb)
+{
+	return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_FRAGMENT);
+}
+
+/* The header has no end: bad, or in a fragment not all there. */
+static __always_inline int tcctl_decap_endless(struct __sk_buff *skb, __u32 types, __u32 proto)
+{
+	return tcctl_decap_is_part(skb) ? tcctl_decap_not(skb, types, proto) : tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);
 }
 
 /* Does the UDP header have a checksum? */

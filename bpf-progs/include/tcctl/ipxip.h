@@ -20,6 +20,8 @@ static __always_inline int tcctl_ipxip(struct __sk_buff *skb, __u32 proto, enum 
 	row = tcctl_decap_find(skb, d, TCCTL_T_IPIP, ipv4, 0, 0, 0);
 	if (tcctl_unlikely(!row))
 		return tcctl_decap_stranger(skb, d, TCCTL_T_IPIP);
+	if (tcctl_decap_is_part(skb))
+		return tcctl_decap_part(skb);
 	d->inner = tcctl_l4(skb);
 	d->kind = kind;
 	return tcctl_decap_finish(skb, d, row, 0,

@@ -22,7 +22,7 @@ static __always_inline int tcctl_without_l4(struct __sk_buff *skb, struct tcctl_
 		break
 
 /* After the L3 step: write the context and jump on by protocol number. L4 handlers can rely on the header's
- * fixed part being there. */
+ * fixed part being there, but for IP in IP in a first fragment. */
 static __always_inline int tcctl_dispatch_l4(struct __sk_buff *skb, struct tcctl_parse *p)
 {
 	__u32 slot;
@@ -31,7 +31,7 @@ static __always_inline int tcctl_dispatch_l4(struct __sk_buff *skb, struct tcctl
 		tcctl_context_add(skb, p);
 		return tcctl_handled(skb);
 	}
-	if (tcctl_unlikely(p->l4_len < tcctl_l4_min(p->proto)))
+	if (tcctl_unlikely(p->l4_len < tcctl_l4_min(p)))
 		return tcctl_without_l4(skb, p, TCCTL_R_TRUNC_L4);
 	tcctl_context_add(skb, p);
 	switch (p->proto) {

@@ -230,13 +230,17 @@ static __always_inline int tcctl_parse_ipv6(struct __sk_buff *skb, struct tcctl_
 	return TCCTL_R_EXT_DEPTH;
 }
 
-/* Shortest L4 header by protocol; a packet with less is classified without L4. */
-static __always_inline __u32 tcctl_l4_min(__u32 proto)
+/*
+ * Shortest L4 header by protocol; a packet with less is classified without L4. The first fragment of IP in IP may have less
+ * than a header of it, and is one nevertheless: eight bytes are the least that the stack puts together.
+ */
+static __always_inline __u32 tcctl_l4_min(const struct tcctl_parse *p)
 {
-	switch (proto) {
+	switch (p->proto) {
 	case TCCTL_IP_TCP:
-	case TCCTL_IP_IPIP:
 		return 20;
+	case TCCTL_IP_IPIP:
+		return p->flags & TCCTL_F_FRAG ? 8 : 20;
 	case TCCTL_IP_UDP:
 	case TCCTL_IP_ICMP:
 	case TCCTL_IP_ICMPV6:
@@ -248,7 +252,7 @@ static __always_inline __u32 tcctl_l4_min(__u32 proto)
 	case TCCTL_IP_GRE:
 		return 4;
 	case TCCTL_IP_IPV6:
-		return 40;
+		return p->flags & TCCTL_F_FRAG ? 8 : 40;
 	}
 	return 0;
 }
@@ -303,7 +307,7 @@ static __always_inline int tcctl_parse_l4(struct __sk_buff *skb, struct tcctl_pa
 
 	if (!p->l4)
 		return TCCTL_R_NONE;
-	if (p->l4_len < tcctl_l4_min(p->proto)) {
+	if (p->l4_len < tcctl_l4_min(p)) {
 		p->l4 = 0;
 		return TCCTL_R_TRUNC_L4;
 	}

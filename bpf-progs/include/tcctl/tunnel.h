@@ -148,8 +148,8 @@ struct tcctl_tunnel_settings {
 	__u32 encap;	     /* tunnel of every packet that the encap stage sees, unless its class, a route or the device names one;
 			      * 0: none */
 	__u32 flags;	     /* TCCTL_TS_* */
-	__u32 unknown_types; /* bit per enum tcctl_tunnel_type: packets of this type from nobody we know are dropped, and the first
-			      * fragment of any */
+	__u32 unknown_types; /* bit per enum tcctl_tunnel_type: packets of this type from nobody we know are dropped, and first
+			      * fragments and IPv6 packets that do not show whose they are */
 	__u8 reserved[372];
 };
 #define TCCTL_TS_ROUTES 0x1U	/* there are routes */
