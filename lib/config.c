@@ -22,36 +22,36 @@ static int config_wrap(struct spec *spec, struct tcctl_config **ret)
 	return 0;
 }
 
+/* From files, or from text when there is one. */
+static int config_read(const char *const *paths, size_t n_paths, const char *text, size_t len,
+		       const char *file, const struct tcctl_config_options *options,
+		       struct tcctl_diags *diags, struct tcctl_config **ret)
+{
+	struct tcctl_config_options o;
+	struct spec_options so;
+	struct spec *spec;
+	int err;
+
+	err = record_options(&o, sizeof(o), options);
+	if (err)
+		return err;
+	so = (struct spec_options){ .base = o.base };
+	err = text ? spec_parse(text, len, file, &so, diags, &spec) :
+		     spec_load(paths, n_paths, &so, diags, &spec);
+	return err ? err : config_wrap(spec, ret);
+}
+
 int tcctl_config_load(const char *const *paths, size_t n_paths, const struct tcctl_config_options *options,
 		      struct tcctl_diags *diags, struct tcctl_config **ret_config)
 {
-	struct tcctl_config_options o;
-	struct spec_options so;
-	struct spec *spec;
-	int err;
-
-	err = record_options(&o, sizeof(o), options);
-	if (err)
-		return err;
-	so = (struct spec_options){ .base = o.base };
-	err = spec_load(paths, n_paths, &so, diags, &spec);
-	return err ? err : config_wrap(spec, ret_config);
+	return config_read(paths, n_paths, NULL, 0, NULL, options, diags, ret_config);
 }
 
-int tcctl_config_parse(const char *text, size_t len, const char *file, const struct tcctl_config_options *options,
-		       struct tcctl_diags *diags, struct tcctl_config **ret_config)
+int tcctl_config_parse(const char *text, size_t len, const char *file,
+		       const struct tcctl_config_options *options, struct tcctl_diags *diags,
+		       struct tcctl_config **ret_config)
 {
-	struct tcctl_config_options o;
-	struct spec_options so;
-	struct spec *spec;
-	int err;
-
-	err = record_options(&o, sizeof(o), options);
-	if (err)
-		return err;
-	so = (struct spec_options){ .base = o.base };
-	err = spec_parse(text, len, file, &so, diags, &spec);
-	return err ? err : config_wrap(spec, ret_config);
+	return config_read(NULL, 0, text ? text : "", text ? len : 0, file, options, diags, ret_config);
 }
 
 void tcctl_config_free(struct tcctl_config *config)
@@ -103,7 +103,8 @@ int tcctl_config_check(struct tcctl_config *config, struct tcctl_diags *diags)
 	if (!err)
 		err = spec_check(spec, diags);
 	if (diags_lost(diags, DIAG_WARNING))
-		diag_add(diags, DIAG_NOTE, NULL, "%zu more warnings are not shown", diags_lost(diags, DIAG_WARNING));
+		diag_add(diags, DIAG_NOTE, NULL, "%zu more warnings are not shown",
+			 diags_lost(diags, DIAG_WARNING));
 	free(config->stats);
 	config->stats = stats;
 	return err;

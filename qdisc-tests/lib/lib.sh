@@ -194,6 +194,33 @@ topo_pair() {
 #  10.0.1.1/24    10.0.1.2  10.0.2.2   10.0.2.1/24
 #  fd00:1::1/64   fd00:1::2 fd00:2::2  fd00:2::1/64
 # The router's devices have other names when given.
+# eth0 (10.0.1.1) ---- eth1 of the test's own namespace. What goes to 10.0.1.2 leaves eth0, answered by nobody.
+topo_local() {
+	must ip link add eth0 type veth peer name eth1
+	ip link set eth0 up
+	ip link set eth1 up
+	must ip addr add 10.0.1.1/24 dev eth0
+	must ip neigh add 10.0.1.2 lladdr 02:00:00:00:00:02 dev eth0
+}
+
+# topo_pair, and the server has the kernel's vxlan device vxk (VNI 42, MTU 1450, 10.9.0.2/24) towards the client.
+topo_vxlan() {
+	has_link vxlan id 1 dstport 4789 || skip_all "vxlan devices"
+	topo_pair
+	must ip -n server link add vxk type vxlan id 42 local 10.0.1.2 remote 10.0.1.1 dstport 4789
+	must ip -n server link set vxk mtu 1450 up
+	addr server vxk 10.9.0.2/24
+}
+
+# What packets run, of each pipeline in the test's own namespace: the entries in force, the generation of the data.
+running() {
+	local p
+	for p in /sys/fs/bpf/tcctl/*/default/p*; do
+		"$BPFTOOL" -j map dump pinned "$p/tc/globals/jt_root"
+		"$BPFTOOL" -j map dump pinned "$p/tc/globals/ctl"
+	done 2>/dev/null
+}
+
 topo_router() { # [CLIENT_SIDE SERVER_SIDE]
 	local r0=${1-r0} r1=${2-r1}
 	ns_add client router server

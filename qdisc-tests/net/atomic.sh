@@ -23,14 +23,6 @@ printf '%s\n  eth0: { rules: two, ingress: { mode: observe } }\n  eth1: { rules:
 CALLS=bpf,sendto,renameat,mkdirat,fchmodat
 filters() { for d in eth0 eth1; do for b in ingress egress; do tc filter show dev $d $b 2>/dev/null; done; tc qdisc show dev $d clsact; done; }
 pins() { find /sys/fs/bpf/tcctl -printf '%P %y\n' 2>/dev/null | sort; }
-# What a packet runs: the entry of each pipeline, its data generation.
-running() {
-	local p
-	for p in /sys/fs/bpf/tcctl/*/default/p*; do
-		"$BPFTOOL" -j map dump pinned $p/tc/globals/jt_root
-		"$BPFTOOL" -j map dump pinned $p/tc/globals/ctl
-	done 2>/dev/null
-}
 # The system calls in `trace` that change something, each with its number among those of its name.
 changes() {
 	mapfile -t points < <(sed -E 's/^[0-9]+ +//' trace | awk -F'[(,]' '

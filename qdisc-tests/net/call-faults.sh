@@ -8,11 +8,7 @@
 . "${0%/*}/../lib/lib.sh"
 need_file "$TCCTL" "$PKT" "$BPFTOOL"
 need_cmd strace jq
-must ip link add eth0 type veth peer name eth1
-ip link set eth0 up
-ip link set eth1 up
-must ip addr add 10.0.1.1/24 dev eth0
-must ip neigh add 10.0.1.2 lladdr 02:00:00:00:00:02 dev eth0
+topo_local
 config() { # PORT: another one is a change of rules alone, which loads nothing
 	printf 'tcctl: 1\nclasses: { voice: { dscp: EF } }\nrules: { wan: [ { name: r, proto: udp, port: [5060, %s], class: voice } ] }\n' "$1"
 	printf 'interfaces: { eth0: { rules: wan } }\n'
@@ -24,13 +20,6 @@ t() { "$TCCTL" "$@"; }
 
 attached() { tc filter show dev eth0 ingress; tc filter show dev eth0 egress; tc qdisc show dev eth0 clsact; }
 pins() { find /sys/fs/bpf/tcctl -printf '%P %y%m\n' 2>/dev/null | sort; }
-running() {
-	local p
-	for p in /sys/fs/bpf/tcctl/*/default/p*; do
-		"$BPFTOOL" -j map dump pinned $p/tc/globals/jt_root
-		"$BPFTOOL" -j map dump pinned $p/tc/globals/ctl
-	done 2>/dev/null
-}
 picture() { attached; pins; running; }
 classifies() {
 	local before after

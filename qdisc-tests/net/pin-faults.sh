@@ -8,11 +8,7 @@
 . "${0%/*}/../lib/lib.sh"
 need_file "$TCCTL" "$PKT"
 need_cmd strace jq
-must ip link add eth0 type veth peer name eth1
-ip link set eth0 up
-ip link set eth1 up
-must ip addr add 10.0.1.1/24 dev eth0
-must ip neigh add 10.0.1.2 lladdr 02:00:00:00:00:02 dev eth0
+topo_local
 config() { # VERDICT PORT
 	printf 'tcctl: 1\nclasses: { voice: { dscp: EF } }\nrules:\n  wan:\n    - { name: r, proto: udp, port: %s, class: voice }\n' "$2"
 	printf 'interfaces:\n  eth0: { rules: wan, verdict: %s }\n' "$1"

@@ -7,11 +7,7 @@
 # timeout: 120
 . "${0%/*}/../lib/lib.sh"
 need_file "$TCCTL"
-has_link vxlan id 1 dstport 4789 || skip_all "vxlan devices"
-topo_pair
-must ip -n server link add vxk type vxlan id 42 local 10.0.1.2 remote 10.0.1.1 dstport 4789
-must ip -n server link set vxk mtu 1450 up
-addr server vxk 10.9.0.2/24
+topo_vxlan
 
 config() { # MORE_OF_THE_TUNNEL [INTERFACES]
 	cat <<-Y

@@ -122,21 +122,21 @@ static void test_which(void)
 static void test_devices(void)
 {
 	test_case("what leaves a tunnel's device goes into the tunnel");
-	test_eq(make("  site: { type: vxlan, local: 192.0.2.1, remote: 192.0.2.2, vni: 42, device: vx0 }\n" VENDOR,
+	test_eq(make(SITE_VX0 VENDOR,
 		     "  wan0: { decap: site }\n"),
 		0);
 	test_streq(at("vx0", SPEC_EGRESS)->order, "encap(site) → end");
 	test_streq(at("vx0", SPEC_INGRESS)->order, "(no hook)");
 
 	test_case("beside rules that the interface has");
-	test_eq(make("  site: { type: vxlan, local: 192.0.2.1, remote: 192.0.2.2, vni: 42, device: vx0 }\n" VENDOR,
+	test_eq(make(SITE_VX0 VENDOR,
 		     "  wan0: { decap: site }\n  vx0: { rules: plain }\n"),
 		0);
 	test_streq(at("vx0", SPEC_EGRESS)->order, "classify(plain: 1 rule) → mark → encap(site) → end");
 	test_streq(at("vx0", SPEC_INGRESS)->order, "classify(plain: 1 rule) → mark → end");
 
 	test_case("unless it says where packets go");
-	test_eq(make("  site: { type: vxlan, local: 192.0.2.1, remote: 192.0.2.2, vni: 42, device: vx0 }\n" VENDOR,
+	test_eq(make(SITE_VX0 VENDOR,
 		     "  wan0: { decap: site }\n  vx0: { encap: vendor }\n"),
 		0);
 	test_streq(at("vx0", SPEC_EGRESS)->order, "encap(vendor) → end");

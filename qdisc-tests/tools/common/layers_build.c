@@ -26,17 +26,6 @@ static void put32(uint8_t *p, uint64_t v)
 	put16(p + 2, v);
 }
 
-static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
-{
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-	if (len & 1)
-		sum += (uint32_t)(p[len - 1] << 8);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 /* CRC-32C of SCTP (RFC 9260 appendix A), bit by bit: test packets are few. */
 static uint32_t crc32c(const uint8_t *p, size_t len)
 {
@@ -86,14 +75,14 @@ static uint32_t pseudo_sum(const struct parser *ps, size_t i, uint8_t proto, siz
 			memcpy(head + 4, field(l, "dst")->bytes, 4);
 			head[9] = proto;
 			put16(head + 10, len);
-			return sum16(0, head, 12);
+			return packet_sum16(0, head, 12);
 		}
 		if (l->id == L_IP6) {
 			memcpy(head, field(l, "src")->bytes, 16);
 			memcpy(head + 16, field(l, "dst")->bytes, 16);
 			put32(head + 32, len);
 			head[39] = proto;
-			return sum16(0, head, 40);
+			return packet_sum16(0, head, 40);
 		}
 	}
 	return 0;
@@ -186,7 +175,7 @@ int layers_build(struct parser *ps, struct builder *b, size_t i)
 		memcpy(p + 16, field(l, "dst")->bytes, 4);
 		if (v->len)
 			memcpy(p + 20, v->data, v->len);
-		put16(p + 10, number_or(l, "csum", ~sum16(0, p, len) & 0xffff));
+		put16(p + 10, number_or(l, "csum", ~packet_sum16(0, p, len) & 0xffff));
 		break;
 	case L_IP6:
 		p = prepend(b, 40);
@@ -258,7 +247,7 @@ int layers_build(struct parser *ps, struct builder *b, size_t i)
 		put16(p + 18, number(l, "urg"));
 		if (v->len)
 			memcpy(p + 20, v->data, v->len);
-		put16(p + 16, number_or(l, "csum", ~sum16(pseudo_sum(ps, i, 6, payload + len), p, payload + len) & 0xffff));
+		put16(p + 16, number_or(l, "csum", ~packet_sum16(pseudo_sum(ps, i, 6, payload + len), p, payload + len) & 0xffff));
 		break;
 	case L_UDP:
 		p = prepend(b, 8);
@@ -267,7 +256,7 @@ int layers_build(struct parser *ps, struct builder *b, size_t i)
 		put16(p, number(l, "sport"));
 		put16(p + 2, number_or(l, "dport", i + 1 < ps->n && ps->layers[i + 1].id == L_VXLAN ? 4789 : 9));
 		put16(p + 4, number_or(l, "len", payload + 8));
-		sum = ~sum16(pseudo_sum(ps, i, 17, payload + 8), p, payload + 8) & 0xffff;
+		sum = ~packet_sum16(pseudo_sum(ps, i, 17, payload + 8), p, payload + 8) & 0xffff;
 		put16(p + 6, number_or(l, "csum", sum ? sum : 0xffff));
 		break;
 	case L_ICMP:
@@ -280,7 +269,7 @@ int layers_build(struct parser *ps, struct builder *b, size_t i)
 		put16(p + 4, number(l, "id"));
 		put16(p + 6, number(l, "seq"));
 		sum = l->id == L_ICMP6 ? pseudo_sum(ps, i, 58, payload + 8) : 0;
-		put16(p + 2, number_or(l, "csum", ~sum16(sum, p, payload + 8) & 0xffff));
+		put16(p + 2, number_or(l, "csum", ~packet_sum16(sum, p, payload + 8) & 0xffff));
 		break;
 	case L_SCTP:
 		p = prepend(b, 12);

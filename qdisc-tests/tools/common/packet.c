@@ -62,6 +62,17 @@ int packet_from_hex(const char *hex, struct packet *ret, char *err, size_t err_l
 	return 0;
 }
 
+uint32_t packet_sum16(uint32_t sum, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i + 1 < len; i += 2)
+		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+	if (len & 1)
+		sum += (uint32_t)(p[len - 1] << 8);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
 void packet_done(struct packet *p)
 {
 	free(p->data);

@@ -48,4 +48,7 @@ void packet_help(FILE *f);
 /* A dump with offsets, and a mark at the bytes that differ from `other` (NULL: none). */
 void packet_dump(FILE *f, const char *indent, const uint8_t *data, size_t len, const struct packet *other);
 
+/* Sum of 16-bit words in network byte order on top of `sum`, folded: the Internet checksum before it is inverted. */
+uint32_t packet_sum16(uint32_t sum, const uint8_t *p, size_t len);
+
 #endif

@@ -147,17 +147,6 @@ int input_parse(const char *text, struct qt_input *ret, char *err, size_t err_le
 
 /* --- header fields of the packet that came out ---------------------------------------------------------- */
 
-static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
-{
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-	if (len & 1)
-		sum += (uint32_t)(p[len - 1] << 8);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 struct headers {
 	const uint8_t *l3; /* NULL: not IP */
 	bool v6;
@@ -230,7 +219,7 @@ static const char *checksums(const struct headers *h)
 
 	if (!h->l3)
 		return NULL;
-	if (!h->v6 && sum16(0, h->l3, (size_t)(h->l3[0] & 0xf) * 4) != 0xffff)
+	if (!h->v6 && packet_sum16(0, h->l3, (size_t)(h->l3[0] & 0xf) * 4) != 0xffff)
 		return "wrong in the IPv4 header";
 	if (!h->l4 || h->fragment)
 		return h->v6 ? NULL : "ok";
@@ -245,15 +234,15 @@ static const char *checksums(const struct headers *h)
 		pseudo[10] = (uint8_t)(h->l4_len >> 8);
 		pseudo[11] = (uint8_t)h->l4_len;
 	}
-	sum = sum16(0, pseudo, h->v6 ? 40 : 12);
+	sum = packet_sum16(0, pseudo, h->v6 ? 40 : 12);
 	switch (h->proto) {
 	case 17:
 		if (h->l4_len >= 8 && !h->l4[6] && !h->l4[7])
 			return h->v6 ? "0 in UDP over IPv6" : "ok";
-		return sum16(sum, h->l4, h->l4_len) == 0xffff ? "ok" : "wrong in UDP";
-	case 6: return sum16(sum, h->l4, h->l4_len) == 0xffff ? "ok" : "wrong in TCP";
-	case 58: return sum16(sum, h->l4, h->l4_len) == 0xffff ? "ok" : "wrong in ICMPv6";
-	case 1: return sum16(0, h->l4, h->l4_len) == 0xffff ? "ok" : "wrong in ICMP";
+		return packet_sum16(sum, h->l4, h->l4_len) == 0xffff ? "ok" : "wrong in UDP";
+	case 6: return packet_sum16(sum, h->l4, h->l4_len) == 0xffff ? "ok" : "wrong in TCP";
+	case 58: return packet_sum16(sum, h->l4, h->l4_len) == 0xffff ? "ok" : "wrong in ICMPv6";
+	case 1: return packet_sum16(0, h->l4, h->l4_len) == 0xffff ? "ok" : "wrong in ICMP";
 	default: return h->v6 ? NULL : "ok";
 	}
 }
