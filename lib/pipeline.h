@@ -125,6 +125,7 @@ void pipeline_wait(void);
 
 /* Does bpf_skb_adjust_room() know these flags? 1 yes, 0 no, -errno: could not be tried. */
 int pipeline_knows_adjust_room(uint32_t flags);
+#define PIPELINE_CLEAR_GSO 0x1e00U /* see TCCTL_CFG_CLEAR_GSO; newer than most kernels' headers */
 
 /* Name of a stage that follows in `order` texts, and of slots: "ipv4", "tcp", "vxlan", "classify+1". */
 const char *pipeline_slot_name(enum state_table table, uint32_t slot, char buf[32]);

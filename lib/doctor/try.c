@@ -19,6 +19,7 @@
 #include "doctor.h"
 #include "nl/internal.h"
 #include "nl/tcx.h"
+#include "pipeline.h"
 #include "util.h"
 
 #define BPF "bpf"
@@ -84,6 +85,20 @@ static void try_programs(struct tcctl_doctor *d, int *ret_prog)
 	if (act < 0)
 		finding_add(d, TCCTL_FINDING_NO, BPF, "action-programs", "SCHED_ACT programs do not load: %s",
 			    strerror(errno));
+}
+
+/* See tcctl_is_uncut() of tcctl/deliver.h. */
+static void try_decap(struct tcctl_doctor *d)
+{
+	const int known = pipeline_knows_adjust_room(PIPELINE_CLEAR_GSO);
+
+	if (known > 0) {
+		finding_add(d, TCCTL_FINDING_OK, BPF, "decap-segments", "UDP segments in one piece come out of UDP tunnels");
+	} else if (!known) {
+		finding_add(d, TCCTL_FINDING_INFO, BPF, "decap-segments",
+			    "UDP segments in one piece (UDP_SEGMENT), sent on this host, are lost behind UDP tunnels");
+		finding_hint(d, "ethtool -K DEV tx-udp-segmentation off where they leave; `tcctl status` counts them: tunnel-uncut");
+	}
 }
 
 static void try_maps(struct tcctl_doctor *d)
@@ -262,6 +277,8 @@ static void *try_all(void *arg)
 
 	try_maps(d);
 	try_programs(d, &prog);
+	if (prog >= 0)
+		try_decap(d);
 	if (unshare(CLONE_NEWNET)) {
 		err = errno;
 		finding_add(d, TCCTL_FINDING_UNKNOWN, TC, "clsact",

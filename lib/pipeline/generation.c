@@ -54,7 +54,6 @@ static const char *const classify_maps[] = { "flows", "scratch", "frags" };
 
 /* Is shared with other pipelines, or of no use: never made and kept by a pipeline. */
 #define LEARNED_MAP "learned"
-#define CLEAR_GSO_FLAGS 0x1e00U /* see TCCTL_CFG_CLEAR_GSO; newer than most kernels' headers */
 /* Tunnels without an outer header: a stage takes them off, not a handler. */
 #define STAGED_TYPES (1U << TCCTL_T_VLAN | 1U << TCCTL_T_METADATA)
 
@@ -297,7 +296,7 @@ static int choose(struct loading *l)
 		l->cfg.flags |= TCCTL_CFG_ODD;
 	if (w->link == MODEL_LINK_RAW)
 		l->cfg.flags |= TCCTL_CFG_RAW;
-	if (w->tunnels.decap && pipeline_knows_adjust_room(CLEAR_GSO_FLAGS) > 0)
+	if (w->tunnels.decap && pipeline_knows_adjust_room(PIPELINE_CLEAR_GSO) > 0)
 		l->cfg.flags |= TCCTL_CFG_CLEAR_GSO;
 	l->cfg.decap = w->tunnels.decap;
 	l->cfg.encap = w->tunnels.encap;

@@ -50,6 +50,7 @@ static const struct reason_text reasons[] = {
 	[TCCTL_R_TUNNEL_REFUSED] = { "tunnel-refused", "encapsulated by nobody we know, and `unknown: drop`", true },
 	[TCCTL_R_TUNNEL_FRAGMENT] = { "tunnel-fragment", "a first fragment of an outer packet: left to the stack", false },
 	[TCCTL_R_TUNNEL_BAD] = { "tunnel-bad", "tunnel header cut short or malformed: left to the stack", false },
+	[TCCTL_R_TUNNEL_UNCUT] = { "tunnel-uncut", "UDP segments in one piece: this kernel cannot cut them any more, most are lost", false },
 };
 _Static_assert(ARRAY_SIZE(reasons) == TCCTL_R_MAX, "a text for each reason");
 

@@ -186,6 +186,7 @@ enum tcctl_reason {
 	TCCTL_R_TUNNEL_REFUSED, /* drop: the same where `unknown: drop` is set */
 	TCCTL_R_TUNNEL_FRAGMENT, /* first fragment of an outer packet: left to the stack */
 	TCCTL_R_TUNNEL_BAD,	/* tunnel header cut short or malformed, before a tunnel was known: left to the stack */
+	TCCTL_R_TUNNEL_UNCUT,	/* UDP segments in one piece came out of a UDP tunnel; the kernel takes them to be in it still */
 	TCCTL_R_MAX,
 };
 

@@ -45,6 +45,22 @@ static __always_inline bool tcctl_is_for_stack(struct __sk_buff *skb)
 }
 
 /*
+ * Datagrams that were sent in one piece (UDP_SEGMENT) through a UDP tunnel, on this same host. skb->encapsulation and the bit of the
+ * UDP tunnel in gso_type stay set after decapsulation where bpf_skb_adjust_room() has no flag to clear them. With both,
+ * udp4_ufo_fragment() and udp6_ufo_fragment() cut the packet as one in a tunnel, by offsets of the header that is gone, and
+ * fail: in validate_xmit_skb() of every device it is forwarded to, for it is from an untrusted source (SKB_GSO_DODGY), and before a
+ * socket without UDP_GRO. No other helper touches the two, and TCP does not look at them.
+ */
+static __always_inline bool tcctl_is_uncut(struct __sk_buff *skb, const struct tcctl_tunnel *row)
+{
+	__u32 type = row->type;
+
+	return tcctl_unlikely(tcctl_field(skb, gso_size)) && !(cfg.flags & TCCTL_CFG_CLEAR_GSO) && tcctl_proto(skb) == TCCTL_IP_UDP &&
+	       (type == TCCTL_T_VXLAN || type == TCCTL_T_GENEVE || type == TCCTL_T_GTPU || type == TCCTL_T_FOU ||
+		type == TCCTL_T_GUE || type == TCCTL_T_MPLS_UDP);
+}
+
+/*
  * A decapsulated packet. IP in a device with Ethernet headers gets the device's address as destination: that is what makes the
  * device take it for its own.
  *
@@ -57,6 +73,8 @@ static __always_inline int tcctl_deliver(struct __sk_buff *skb, const struct tcc
 {
 	__u32 device = row->device;
 
+	if (tcctl_is_uncut(skb, row))
+		tcctl_count(skb, TCCTL_CNT_REASON + TCCTL_R_TUNNEL_UNCUT);
 	if (row->type == TCCTL_T_METADATA) /* that is where it came from */
 		return tcctl_pass(skb);
 	if (!device) {
