@@ -363,6 +363,23 @@ static void look_at_arrivals(struct resolving *r, size_t i, struct path *path)
 	}
 }
 
+/* The kernel's device, whose MTU is that of what is inside, and often larger than what the way to the remote takes. */
+static void resolve_metadata_mtu(struct resolving *r, const struct spec_tunnel *t, struct tunnel_resolved *res)
+{
+	struct path path = {};
+	const char *own;
+	uint32_t mtu;
+
+	mtu = link_mtu(r, res->device, &own);
+	if (mtu)
+		path = (struct path){ mtu + tunnel_overhead(t), own, 0 };
+	if (!(t->flags & TCCTL_TF_FDB))
+		look_up(r, t, 0, &t->remotes[0], &path);
+	res->mtu = (uint16_t)(path.mtu < MTU_MAX ? path.mtu : MTU_MAX);
+	if (path.mtu && path.device != own)
+		check_mtu(r, t, &path);
+}
+
 static void resolve_mtu(struct resolving *r, size_t i)
 {
 	const struct spec_tunnel *t = &r->spec->tunnels[i];
@@ -372,8 +389,7 @@ static void resolve_mtu(struct resolving *r, size_t i)
 	if (!encapsulates(t))
 		return;
 	if (t->mode == SPEC_TUNNEL_METADATA) {
-		path.mtu = link_mtu(r, res->device, &path.device);
-		res->mtu = (uint16_t)path.mtu;
+		resolve_metadata_mtu(r, t, res);
 		return;
 	}
 	if (t->type == TCCTL_T_VLAN) {

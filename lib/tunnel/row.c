@@ -343,7 +343,9 @@ static unsigned int header_length(const struct spec_tunnel *t)
 	case TCCTL_T_GRE:
 	case TCCTL_T_MPLS_GRE:
 		n += 4U + (t->flags & TCCTL_TF_CSUM ? 4 : 0) + (t->flags & TCCTL_TF_SEQ ? 4 : 0);
-		n += t->type == TCCTL_T_GRE ? (t->has_id ? 4 : 0) : 4 * (unsigned int)t->n_labels;
+		/* the kernel's external device sends a key always */
+		n += t->type == TCCTL_T_GRE ? (t->has_id || t->mode == SPEC_TUNNEL_METADATA ? 4 : 0) :
+					      4 * (unsigned int)t->n_labels;
 		return n;
 	case TCCTL_T_VXLAN: return n + 8;
 	case TCCTL_T_GENEVE: return n + 8 + (unsigned int)t->options_len;

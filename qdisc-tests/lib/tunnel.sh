@@ -17,6 +17,7 @@
 #   made     the same with a dI that tcctl makes, which is all that the configuration says
 #   direct   tcctl, deviceless: routes of `encap:` on the way out of u0
 #   port     tcctl, on a link of its own, wI, of which everything is in the tunnel (VLANs)
+#   external the kernel's device xI made with `external`, which tcctl tells what to write and asks what it read
 #
 #   tunnel_topo
 #   tunnel_add gre-key-4 device        a case: kind, options, family of the outer header; near's end
@@ -28,8 +29,12 @@
 TUNNEL_CASES="vxlan-4 vxlan-6 vxlan-csum-4 vxlan-csum-6 ipip-4 ipip-6 ipip-in4-4 ipip-in6-4 ipip-in4-6 ipip-in6-6
 	gre-4 gre-6 gre-key-4 gre-key-6 gre-csum-4 gre-csum-6 gre-seq-4 gre-seq-6 gre-all-4 gre-all-6
 	gretap-4 gretap-6 gretap-key-4 gretap-key-6 geneve-4 geneve-6 geneve-csum-4 geneve-csum-6 geneve-options-4
-	fou-in4-4 fou-in6-4 fou-in4-6 fou-in6-6 gue-4 gue-6 mpls-gre-4 mpls-gre-6 mpls-udp-4 vlan-4 qinq-4"
+	fou-in4-4 fou-in6-4 fou-in4-6 fou-in6-6 gue-4 gue-6 mpls-gre-4 mpls-gre-6 mpls-udp-4 gtpu-in4-4 vlan-4 qinq-4"
+# Those that have an external device. It sends GRE with a key always.
+EXTERNAL_CASES="vxlan-4 vxlan-csum-6 vxlan-gbp-4 geneve-4 geneve-csum-6 geneve-options-4 gre-key-4 gretap-key-4 gretap-key-6
+	ipip-in4-4 ipip-in6-6"
 EXCHANGE=$B/tests/tools/exchange
+GTP_TUNNEL=$B/tests/tools/gtp-tunnel
 _n=0 _kinds=() _nears=() _fars=()
 
 # What a case is: INNER (4, 6 or both), MTU of what is inside when u0 has 1500, ETH: frames, addresses, identifiers.
@@ -51,8 +56,8 @@ tunnel_case() { # INDEX
 	gretap-key) over=22 ETH=1 ;;
 	geneve-options) over=38 ETH=1 ;;
 	geneve-ip) over=16 ;;
-	gtpu) over=16 ;;
 	gtpu-pdu) over=24 ;;
+	gtpu*) over=16 ;;
 	vxlan* | geneve*) over=30 ETH=1 ;;
 	fou*) over=8 ;;
 	gue*) over=12 ;;
@@ -73,6 +78,7 @@ tunnel_case() { # INDEX
 	vxlan-csum) PORT=14001 ;;
 	vxlan-gbp) PORT=14002 ;;
 	geneve-csum) PORT=14003 ;;
+	geneve-options) PORT=14006 ;;
 	geneve*) PORT=6081 ;;
 	fou-in4) PORT=14004 ;;
 	fou-in6) PORT=14005 ;;
@@ -133,6 +139,10 @@ kernel_tunnel() { # NS
 		fou-in66) link ip6tnl mode ip6ip6 $ends $none $sum ;;
 		gue6) link ip6tnl mode any $ends $none $sum ;;
 		esac ;;
+	gtpu-in4)
+		# The user is the client, near its radio's side.
+		if [[ $ns = far ]]; then link gtp role ggsn; else link gtp role sgsn; fi
+		echo "add $dev v1 $in $out 10.7.$I.1 $r" >>"$T/$ns.gtp" ;;
 	mpls-udp)
 		ip_fou "$ns" fou add port $PORT ipproto 137
 		link ipip mode mplsip $ends encap fou encap-sport auto encap-dport $PORT noencap-csum ;;
@@ -148,6 +158,24 @@ kernel_tunnel() { # NS
 		echo "-f mpls route add $in dev lo" >>"$T/$ns.mpls"
 		echo $dev >>"$T/$ns.mpls-in"
 	fi
+}
+
+# xI, a device that has neither remote nor number of its own, likewise.
+kernel_external() { # NS
+	local v6='' sum="udp6zerocsumrx udp6zerocsumtx" gre=gre tap=gretap ip=ipip r=$B l=$A
+	[[ $1 = far ]] && r=$A l=$B
+	[[ $OUTER = 6 ]] && gre=ip6gre tap=ip6gretap ip=ip6tnl
+	[[ $KIND = *-csum || $OUTER = 4 ]] && sum=''
+	[[ $KIND = *-gbp ]] && sum+=" gbp"
+	echo "route add $r dev u0 src $l" # we tell it the remote; the route says from where
+	case $KIND in
+	vxlan* | geneve*) echo "link add x$I type ${KIND%%-*} external dstport $PORT $sum" ;;
+	gre-key) echo "link add x$I type $gre external" ;;
+	gretap-key) echo "link add x$I type $tap external" ;;
+	ipip*) echo "link add x$I type $ip external" ;;
+	*) die "no external device for $KIND" ;;
+	esac
+	echo "link set x$I up mtu $MTU"
 }
 declare -A _fou=()
 ip_fou() { # NS ARGUMENT…: once each; `ip -batch` has no fou
@@ -199,7 +227,7 @@ tunnel_topo() {
 	in_ns near bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 }
 
-tunnel_add() { # CASE kernel|device|pair|made|direct|port [kernel|device|pair|made|direct|none]
+tunnel_add() { # CASE kernel|device|pair|made|direct|port|external [kernel|device|pair|made|direct|external|none]
 	_n=$((_n + 1)) _kinds[_n]=$1 _nears[_n]=$2 _fars[_n]=${3-kernel}
 }
 
@@ -274,6 +302,13 @@ _end() { # NS HOST MODE
 		esac
 		echo "  n$I: $(our_tunnel "$1")" >>"$T/$1.tunnels"
 		echo "{ dst: [$dst], tunnel: n$I }" >>"$T/$1.routes" ;;
+	external)
+		kernel_external "$1"
+		_addr_lines x$I "$2"
+		echo "  n$I: $(our_tunnel "$1" "mode: metadata, device: x$I" | sed 's/ port: [0-9]*,//')" >>"$T/$1.tunnels"
+		# What it is not asked about correctly does not arrive.
+		echo "  x$I: { decap: { tunnels: [n$I], unknown: drop }, encap: n$I }" >>"$T/$1.hooks"
+		return ;;
 	port)
 		echo "link set w$I mtu $MTU"
 		_addr_lines w$I "$2"
@@ -338,6 +373,9 @@ tunnel_start() {
 			while read -r line; do
 				must in_ns $ns ethtool -K "$line" tx off tso off gso off tx-udp-segmentation off >/dev/null
 			done <"$T/$ns.uncut"
+		fi
+		if [[ -e $T/$ns.gtp ]]; then
+			while read -r line; do must in_ns $ns "$GTP_TUNNEL" $line; done <"$T/$ns.gtp"
 		fi
 		[[ -e $T/$ns.mpls ]] || continue
 		in_ns $ns bash -c 'echo 1000 >/proc/sys/net/mpls/platform_labels; for d; do echo 1 >/proc/sys/net/mpls/conf/$d/input; done' - \

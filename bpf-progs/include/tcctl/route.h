@@ -107,8 +107,12 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 
 	if (row->type == TCCTL_T_VLAN)
 		return tcctl_pass(skb);
-	if (row->type == TCCTL_T_METADATA)
+	if (row->type == TCCTL_T_METADATA) {
+		/* on its way out there already: once more through this hook would be so for ever */
+		if (tcctl_hook(skb) & TCCTL_HOOK_EGRESS && tcctl_field(skb, ifindex) == row->device)
+			return tcctl_pass(skb);
 		return tcctl_redirect(skb, row->device, 0);
+	}
 	hop = s ? tcctl_hop(skb, s, row) : NULL;
 	if (!hop)
 		return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
