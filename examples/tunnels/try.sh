@@ -18,12 +18,11 @@ cd "$(dirname "$0")"
 here=$PWD
 name=${1-} way=${2-}
 build=$(realpath "${3:-$here/../../build}")
-PATH=$build:$here:$PATH:/usr/sbin:/sbin
+PATH=$build:$here:$PATH:/usr/sbin:/sbin:$build/tests/tools # the last one for gtp-tunnel
 case $name:$way in
 site-to-site:tcctl | gre:tcctl | island:tcctl | gtpu:tcctl) ;;
 site-to-site:stock-tc | gre:stock-tc | island:stock-tc | gtpu:stock-tc) ;;
-site-to-site:kernel | gre:kernel | island:kernel) ;;
-gtpu:kernel) echo "try.sh: the kernel's gtp device is set up by a daemon (osmo-ggsn, free5gc), not by ip or tc" >&2; exit 77 ;;
+site-to-site:kernel | gre:kernel | island:kernel | gtpu:kernel) ;;
 *) sed -n 's/^#\tsudo /usage: /p' "$0" >&2; exit 2 ;;
 esac
 if [[ ${4-} != inside ]]; then
@@ -37,6 +36,7 @@ cd /run/work
 
 say() { printf '\n# %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
+trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
 # A gateway's prompt. `ip netns exec` would hide the BPF file system, nsenter does not.
 at() { # NS COMMAND…
 	local ns=$1
@@ -46,6 +46,10 @@ at() { # NS COMMAND…
 }
 quiet() { nsenter --net="/run/netns/$1" -- "${@:2}"; }
 has() { ip link add probe0 type "$@" 2>/dev/null && ip link del probe0; } # can this kernel make such a device?
+if [[ $name:$way = gtpu:kernel ]] && ! { has gtp role sgsn && command -v gtp-tunnel >/dev/null; }; then
+	echo "try.sh: needs the kernel's gtp device and gtp-tunnel, of libgtpnl or of this project's tests" >&2
+	exit 77
+fi
 
 # --- two sites and the network between them ---------------------------------------------------------------
 for ns in host-a gw-a gw-b host-b; do
@@ -105,7 +109,9 @@ island)
 	fi ;;
 gtpu)
 	sed 's/192\.0\.2\.1$/X/; s/192\.0\.2\.2$/192.0.2.1/; s/X$/192.0.2.2/; s/in: 0x1001, out: 0x2001/in: 0x2001, out: 0x1001/
-		s/uplink/downlink/; s|0.0.0.0/0|10.1.0.0/24|; /keep/d' "$here/gtpu.yaml" >other.yaml ;;
+		s/uplink/downlink/; s|0.0.0.0/0|10.1.0.0/24|; /keep/d' "$here/gtpu.yaml" >other.yaml
+	# The kernel's device has no PDU sessions.
+	[[ $way != kernel ]] || sed -i '/pdu:/d; /qfi/d' other.yaml ;;
 esac
 if [[ -e other.yaml ]]; then
 	grep -v '^#' other.yaml
@@ -154,6 +160,11 @@ island:kernel)
 	at gw-a ip link add sit1 type sit local 192.0.2.1 remote 192.0.2.2 ttl 64
 	at gw-a ip link set sit1 up
 	at gw-a ip route add 2000::/3 dev sit1 ;;
+gtpu:kernel)
+	at gw-a ip link add gtp1 type gtp role sgsn
+	at gw-a ip link set gtp1 up mtu 1464
+	at gw-a gtp-tunnel add gtp1 v1 0x1001 0x2001 10.1.0.2 192.0.2.2
+	at gw-a ip route add 10.2.0.0/16 dev gtp1 ;;
 *:tcctl)
 	[[ $name = site-to-site ]] && vx0
 	cp "$here/$name.yaml" .
@@ -195,7 +206,7 @@ i=0
 until quiet host-a ping -qc1 -W1 $to_b >/dev/null 2>&1; do ((++i < 5)) || fail "no answer from $to_b"; done
 quiet gw-b tcpdump --immediate-mode -lni wan0 -c 2 ip >wire 2>/dev/null &
 tcpdump=$!
-until [[ -s wire ]]; do quiet host-a ping -qc1 -W1 $to_b >/dev/null; done
+until [[ -s wire ]]; do quiet host-a ping -qc1 -W1 $to_b >/dev/null || :; done
 wait $tcpdump
 at host-a ping -qc3 -i0.01 -W2 $to_b
 at host-b ping -qc3 -i0.01 -W2 $to_a
@@ -205,9 +216,12 @@ cat wire
 copy() { # FROM TO ADDRESS: a file by TCP arrives as it was
 	rm -f copy
 	quiet "$2" nc -lN "$3" 5000 </dev/null >copy &
-	local listener=$! i=0
+	local listener=$! end=$((SECONDS + 30))
 	printf '%s$ nc -N %s 5000 <file\n' "$1" "$3"
-	until quiet "$1" timeout 30 nc -N "$3" 5000 <file 2>/dev/null; do ((++i < 50)) || fail "no connection to $3"; done
+	until quiet "$1" timeout 30 nc -N "$3" 5000 <file 2>/dev/null; do
+		((SECONDS < end)) || fail "no connection to $3"
+		read -rt 0.1 <> <(:) || :
+	done
 	wait $listener
 	cmp file copy || fail "the file arrived changed"
 }
@@ -253,7 +267,7 @@ if [[ $name != site-to-site ]]; then
 		at gw-a tc qdisc del dev lan0 clsact
 		at gw-a tc qdisc del dev wan0 clsact
 		at gw-a rm -r /sys/fs/bpf/tc ;;
-	kernel) for i in gre1 sit1; do quiet gw-a ip link del $i 2>/dev/null || :; done ;;
+	kernel) for i in gre1 sit1 gtp1; do quiet gw-a ip link del $i 2>/dev/null || :; done ;;
 	esac
 	plain gw-a 10.2.0.0/16 2001:db8:b::/48 2
 	at host-a ping -qc2 -i0.2 -W1 $to_b || fail "no answer without any tunnel"

@@ -419,7 +419,7 @@ tunnel_check() {
 			[[ $FAR = kernel ]] && a+=(-p back) || a+=(-p both)
 			_left_out=1
 		fi
-		[[ $NEAR = pair || $NEAR = made || $KIND = gre-csum || $KIND = gre-seq || $KIND = gre-all || $KIND = mpls-* || ${TUNNEL_NO_GSO-} ]] || a+=(-u "near:$_link,far:$_link")
+		[[ $NEAR = pair || $NEAR = made || $KIND = gre-csum || $KIND = gre-seq || $KIND = gre-all || $KIND = gtpu* || $KIND = mpls-* || ${TUNNEL_NO_GSO-} ]] || a+=(-u "near:$_link,far:$_link")
 		_exchange "${a[@]}"
 	done
 	[[ $_left_out ]] && skip "UDP in pieces out of UDP tunnels" "a kernel that clears the segmentation state of what is decapsulated"
