@@ -528,10 +528,54 @@ static __always_inline __u32 tcctl_decap_base(struct __sk_buff *skb)
 /* Taking the outer header away: done, not possible (leave the packet to the stack), failed. */
 enum tcctl_stripped { TCCTL_STRIPPED, TCCTL_STRIP_LEAVE, TCCTL_STRIP_FAILED };
 
-/* IP inside; d->kind says which, d->eth has its first words. */
-static __always_inline enum tcctl_stripped tcctl_decap_ip(struct __sk_buff *skb, struct tcctl_decap *d, __u64 gso)
+/*
+ * Will a checksum in the header that goes be computed later, by a device (CHECKSUM_PARTIAL)? So it is with what a socket or a
+ * tunnel of this host sent. Where little of the header is behind the place from which to sum up, that place is now in the
+ * Ethernet header: the next device without offload would write a checksum into an address or the EtherType. Further
+ * behind, the kernel forgets about it itself; and where what is inside has such a checksum, it is the inner one.
+ *
+ * A program is not told the state. But such a UDP checksum is the pseudo header's sum for the time being, GRE's is 0; one
+ * of 65,535 others is as well, and comes to no harm.
+ */
+static __always_inline bool tcctl_decap_is_partial(struct __sk_buff *skb, const struct tcctl_decap *d, const __u32 hdr, __u64 gso)
 {
-	bool ipv4 = d->kind == TCCTL_INNER_IPV4;
+	__u64 sum;
+
+	if (tcctl_field(skb, gso_size))
+		return false;
+	if (gso == TCCTL_DECAP_L4_GRE)
+		return d->h[0] & bpf_htonl(0x80000000) && !(d->h[1] & bpf_htonl(0xffff0000)) && d->inner - tcctl_l4(skb) <= 14;
+	if (gso != TCCTL_DECAP_L4_UDP || hdr > 14 || tcctl_likely(!(d->h[1] & bpf_htonl(0xffff))) ||
+	    d->inner - tcctl_l4(skb) > 14)
+		return false;
+	sum = (__u64)bpf_htonl(TCCTL_IP_UDP) + bpf_htonl(bpf_ntohl(d->h[1]) >> 16);
+	if (tcctl_flags(skb) & TCCTL_F_IPV4)
+		sum += (__u64)d->ip[3] + d->ip[4];
+	else
+		for (int i = 2; i < 10; i++)
+			sum += d->ip[i];
+	return tcctl_fold(sum) == bpf_htons(bpf_ntohl(d->h[1]) & 0xffff);
+}
+
+/*
+ * Have the kernel forget a checksum to be computed inside the Ethernet header: it does so when that place is taken away. Of the inner
+ * IP header the first 8 bytes go and come back. False: they are gone.
+ */
+static __always_inline bool tcctl_decap_forget_partial(struct __sk_buff *skb, struct tcctl_decap *d)
+{
+	const __u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
+
+	/* refused: less than an IP header would be left. Nobody computes anything for such a packet either. */
+	if (bpf_skb_adjust_room(skb, -8, BPF_ADJ_ROOM_MAC, flags))
+		return true;
+	return !bpf_skb_adjust_room(skb, 8, BPF_ADJ_ROOM_MAC, flags) &&
+	       !bpf_skb_store_bytes(skb, 14, d->eth, 8, BPF_F_RECOMPUTE_CSUM);
+}
+
+/* IP inside; d->kind says which, d->eth has its first words. */
+static __always_inline enum tcctl_stripped tcctl_decap_ip(struct __sk_buff *skb, struct tcctl_decap *d, const __u32 hdr, __u64 gso)
+{
+	bool ipv4 = d->kind == TCCTL_INNER_IPV4, partial = tcctl_decap_is_partial(skb, d, hdr, gso);
 	__u32 base = tcctl_decap_base(skb);
 	__u64 family = 0;
 	long err;
@@ -557,6 +601,8 @@ static __always_inline enum tcctl_stripped tcctl_decap_ip(struct __sk_buff *skb,
 	if (tcctl_unlikely(err))
 		return TCCTL_STRIP_FAILED;
 	d->l3 = tcctl_decap_base(skb);
+	if (tcctl_unlikely(partial) && d->l3 && !tcctl_decap_forget_partial(skb, d))
+		return TCCTL_STRIP_FAILED;
 	if (d->l3) {
 		__u8 *eth = tcctl_data_at(skb, 0);
 
@@ -720,7 +766,7 @@ static __always_inline int tcctl_decap_finish(struct __sk_buff *skb, struct tcct
 			goto drop;
 		bad = TCCTL_TUN_RX_BAD;
 		d->kind = kind;
-		stripped = tcctl_decap_ip(skb, d, gso);
+		stripped = tcctl_decap_ip(skb, d, hdr, gso);
 	}
 	if (tcctl_unlikely(stripped == TCCTL_STRIP_LEAVE))
 		return tcctl_decap_leave(skb, TCCTL_R_TUNNEL_BAD);

@@ -211,13 +211,4 @@ static __always_inline __s64 tcctl_sum(struct __sk_buff *skb, struct tcctl_encap
 	return (__u32)bpf_csum_diff(NULL, 0, (void *)s->chunk, TCCTL_SUM_CHUNK, sum);
 }
 
-static __always_inline __u32 tcctl_fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 #endif

@@ -272,6 +272,16 @@ static __always_inline bool tcctl_read_l4(struct __sk_buff *skb, __u32 off, __u3
 	return tcctl_read_slow(skb, off, ret_w, words);
 }
 
+/* A sum of 16-bit words, or of wider ones, as the 16 bits of an Internet checksum before its complement. */
+static __always_inline __u32 tcctl_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
 /* --- leaving and jumping ------------------------------------------------------------------------------- */
 
 /*
