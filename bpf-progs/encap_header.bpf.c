@@ -170,6 +170,12 @@ static __always_inline bool set_metadata(struct __sk_buff *skb, struct tcctl_enc
 	key->remote_ipv6[1] = w[1];
 	key->remote_ipv6[2] = w[2];
 	key->remote_ipv6[3] = w[3];
+	for (int i = 0; i < 4; i++)
+		w[i] = ((const __u32 *)row->local)[i];
+	key->local_ipv6[0] = v6 ? w[0] : bpf_ntohl(w[0]);
+	key->local_ipv6[1] = w[1];
+	key->local_ipv6[2] = w[2];
+	key->local_ipv6[3] = w[3];
 	if (v6)
 		key_flags |= BPF_F_TUNINFO_IPV6;
 	if (flags & TCCTL_TF_DSCP_INHERIT)
@@ -184,8 +190,9 @@ static __always_inline bool set_metadata(struct __sk_buff *skb, struct tcctl_enc
 		key_flags |= BPF_F_DONT_FRAGMENT;
 	if (flags & TCCTL_TF_SEQ)
 		key_flags |= BPF_F_SEQ_NUMBER;
-	/* the length of before there was a local address in it, which all kernels take */
-	if (bpf_skb_set_tunnel_key(skb, key, 28, key_flags))
+	/* before 6.0 there was no local address in it: the route says from which */
+	if (bpf_skb_set_tunnel_key(skb, key, sizeof(*key), key_flags) &&
+	    bpf_skb_set_tunnel_key(skb, key, __builtin_offsetof(struct bpf_tunnel_key, local_ipv4), key_flags))
 		return false;
 	n = row->header_len;
 	if (row->kind == TCCTL_T_VXLAN && flags & TCCTL_TF_GBP) {

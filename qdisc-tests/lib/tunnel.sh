@@ -167,7 +167,8 @@ kernel_external() { # NS
 	[[ $OUTER = 6 ]] && gre=ip6gre tap=ip6gretap ip=ip6tnl
 	[[ $KIND = *-csum || $OUTER = 4 ]] && sum=''
 	[[ $KIND = *-gbp ]] && sum+=" gbp"
-	echo "route add $r dev u0 src $l" # we tell it the remote; the route says from where
+	# Before 6.0 it cannot be told from which address: the route says that.
+	[[ $(printf '6.0\n%s' "$(uname -r)" | sort -V | head -n1) = 6.0 ]] || echo "route add $r dev u0 src $l"
 	case $KIND in
 	vxlan* | geneve*) echo "link add x$I type ${KIND%%-*} external dstport $PORT $sum" ;;
 	gre-key) echo "link add x$I type $gre external" ;;

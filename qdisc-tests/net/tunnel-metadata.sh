@@ -14,4 +14,16 @@ cases=$EXTERNAL_CASES
 tunnel_topo
 for c in ${CASES:-$cases}; do tunnel_add "$c" external; done
 tunnel_start
+
+# One packet each, to see whom it is from.
+for ((I = 1; I <= _n; I++)); do
+	tunnel_case "$I"
+	to=10.8.$I.2
+	[[ $INNER = *4* ]] || to=fd00:8:0:$I::2
+	capture_start wire far u0 "dst host $B and not arp and not icmp6"
+	wait_until 5 in_ns near ping -qc1 -W1 $to
+	capture_stop wire 1
+	check_match "$CASE external: it gets through" "$(capture_count wire)" '^[1-9]'
+	check_eq "$CASE external: from local" "$(capture_count wire "not src host $A")" 0
+done
 tunnel_check
