@@ -49,9 +49,11 @@ BPF_SYSINC = -I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_SRC := $(wildcard bpf-progs/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:bpf-progs/%.bpf.c=$(B)/bpf/%.bpf.o)
 # act.bpf.o is SCHED_ACT and stands alone; everything else is linked into one pipeline object, compiled without the
-# code that programs attached alone need. alone.bpf.o is the same with it, for tests.
+# code that programs attached alone need, and without those that another one stands in for there. alone.bpf.o is the same with
+# all that, for tests.
 ALONE_OBJ := $(filter-out $(B)/bpf/act.bpf.o,$(BPF_OBJ))
-PIPELINE_OBJ := $(ALONE_OBJ:$(B)/bpf/%=$(B)/bpf/pipeline/%)
+ALONE_ONLY := ah esp icmpv6
+PIPELINE_OBJ := $(patsubst $(B)/bpf/%,$(B)/bpf/pipeline/%,$(filter-out $(ALONE_ONLY:%=$(B)/bpf/%.bpf.o),$(ALONE_OBJ)))
 SKEL := $(B)/skel/pipeline.skel.h $(B)/skel/alone.skel.h
 
 # --- library, tool, tests ----------------------------------------------------------------------------

@@ -5,8 +5,8 @@
 static __always_inline int run(struct __sk_buff *skb)
 {
 	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_ICMPV6);
-	if (tcctl_flags(skb) & TCCTL_F_IPV6)
-		tcctl_l4_icmp(skb);
+	if (tcctl_flags(skb) & TCCTL_F_IPV6 && tcctl_unlikely(!tcctl_l4_icmp(skb)))
+		return tcctl_lost_l4(skb);
 	return tcctl_handled(skb);
 }
 

@@ -17,10 +17,11 @@ static __always_inline int run(struct __sk_buff *skb)
 	tcctl_set_offsets(skb, p.l3, 0);
 	if (p.ethertype == TCCTL_ETH_IPV4) {
 		tcctl_jump(skb, jt_l3, TCCTL_L3_IPV4);
-		tcctl_count(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV4);
-	} else if (p.ethertype == TCCTL_ETH_IPV6) {
+		return tcctl_count_handled(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV4);
+	}
+	if (p.ethertype == TCCTL_ETH_IPV6) {
 		tcctl_jump(skb, jt_l3, TCCTL_L3_IPV6);
-		tcctl_count(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV6);
+		return tcctl_count_handled(skb, TCCTL_CNT_EMPTY_L3 + TCCTL_L3_IPV6);
 	}
 	return tcctl_handled(skb);
 }

@@ -5,7 +5,8 @@
 static __always_inline int run(struct __sk_buff *skb)
 {
 	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_TCP);
-	tcctl_l4_ports(skb);
+	if (tcctl_unlikely(!tcctl_l4_ports(skb)))
+		return tcctl_lost_l4(skb);
 	return tcctl_handled(skb);
 }
 

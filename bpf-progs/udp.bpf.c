@@ -28,7 +28,7 @@ static __always_inline int run(struct __sk_buff *skb)
 
 	tcctl_count(skb, TCCTL_CNT_L4 + TCCTL_L4_UDP);
 	if (tcctl_unlikely(!tcctl_l4_ports(skb)))
-		return tcctl_handled(skb);
+		return tcctl_lost_l4(skb);
 	dport = tcctl_dport(skb);
 	if (cfg.udp_used) {
 		UDP_USER(0);
@@ -51,8 +51,7 @@ static __always_inline int run(struct __sk_buff *skb)
 		return tcctl_handled(skb);
 	}
 empty:
-	tcctl_count(skb, TCCTL_CNT_EMPTY_UDP + slot);
-	return tcctl_handled(skb);
+	return tcctl_count_handled(skb, TCCTL_CNT_EMPTY_UDP + slot);
 }
 
 TCCTL_PROGRAM(udp, run, TCCTL_PARSED_L3)

@@ -21,12 +21,35 @@ static const char *const l3_programs[] = {
 };
 _Static_assert(ARRAY_SIZE(l3_programs) == TCCTL_L3_MAX, "a program for each slot");
 
-static const char *const l4_programs[] = {
-	[TCCTL_L4_TCP] = "tcp",	  [TCCTL_L4_UDP] = "udp", [TCCTL_L4_ICMP] = "icmp", [TCCTL_L4_ICMPV6] = "icmpv6",
-	[TCCTL_L4_SCTP] = "sctp", [TCCTL_L4_GRE] = "gre", [TCCTL_L4_IPIP] = "ipip", [TCCTL_L4_IPV6] = "ip6ip",
-	[TCCTL_L4_ESP] = "esp",	  [TCCTL_L4_AH] = "ah",	  [TCCTL_L4_OTHER] = "other_l4",
+/*
+ * Several slots have the same program: in a pipeline it tells them apart itself. One that decapsulates is there only where it has
+ * to, for its code keeps its memory even when it is constants that switch it off.
+ */
+static const struct {
+	const char *program, *decap;
+	uint32_t types; /* tunnels that `decap` is for, 1 << enum tcctl_tunnel_type */
+} l4_programs[] = {
+	[TCCTL_L4_TCP] = { "tcp", NULL, 0 },
+	[TCCTL_L4_UDP] = { "udp", NULL, 0 },
+	[TCCTL_L4_ICMP] = { "icmp", NULL, 0 },
+	[TCCTL_L4_ICMPV6] = { "icmp", NULL, 0 },
+	[TCCTL_L4_SCTP] = { "sctp", NULL, 0 },
+	[TCCTL_L4_GRE] = { "other_l4", "gre", 1U << TCCTL_T_GRE | 1U << TCCTL_T_MPLS_GRE },
+	[TCCTL_L4_IPIP] = { "other_l4", "ipip", 1U << TCCTL_T_IPIP },
+	[TCCTL_L4_IPV6] = { "other_l4", "ip6ip", 1U << TCCTL_T_IPIP },
+	[TCCTL_L4_ESP] = { "other_l4", NULL, 0 },
+	[TCCTL_L4_AH] = { "other_l4", NULL, 0 },
+	[TCCTL_L4_OTHER] = { "other_l4", NULL, 0 },
 };
 _Static_assert(ARRAY_SIZE(l4_programs) == TCCTL_L4_MAX, "a program for each slot");
+
+static const char *l4_program(const struct pipeline_want *w, uint32_t slot)
+{
+	/* what only observes takes nothing out of tunnels */
+	const bool decap = w->mode == SPEC_MODE_ENFORCE && w->tunnels.decap & l4_programs[slot].types;
+
+	return decap ? l4_programs[slot].decap : l4_programs[slot].program;
+}
 
 static const char *const entry_programs[] = {
 	[MODEL_LINK_ETHER] = "entry_eth",
@@ -45,6 +68,7 @@ static const struct {
 	{ TCCTL_STAGE_TOO_BIG, "too_big" },
 	{ TCCTL_STAGE_FLOOD, "flood" },
 	{ TCCTL_STAGE_ENCAP_SUM, "encap_sum" },
+	{ TCCTL_STAGE_COUNT, "count" },
 };
 _Static_assert(ARRAY_SIZE(aux_programs) == TCCTL_STAGE_MAX - TCCTL_STAGE_AUX, "a program for each slot");
 
@@ -199,6 +223,7 @@ static bool aux_wanted(const struct pipeline_want *w, uint32_t slot)
 {
 	switch (slot) {
 	case TCCTL_STAGE_WALK: return w->classify;
+	case TCCTL_STAGE_COUNT: return true;
 	case TCCTL_STAGE_INNER_ETH: return w->tunnels.flags & PIPELINE_TUNNELS_INNER_ETH;
 	case TCCTL_STAGE_FLOOD: return w->tunnels.flags & PIPELINE_TUNNELS_FDB;
 	case TCCTL_STAGE_ENCAP_SUM: return w->tunnels.flags & PIPELINE_TUNNELS_CSUM;
@@ -246,7 +271,7 @@ static int choose(struct loading *l)
 			err = builtin_need(l, l3_programs[i]);
 	for (uint32_t i = 0; i < TCCTL_L4_MAX && !err; i++)
 		if (!run_at(w, SPEC_AT_L4, i))
-			err = builtin_need(l, l4_programs[i]);
+			err = builtin_need(l, l4_program(w, i));
 	for (size_t i = 0; i < w->tunnels.n_ports && !err; i++)
 		err = builtin_need(l, pipeline_tunnel_program(w->tunnels.ports[i].type));
 	for (uint32_t i = 0; i <= TCCTL_STAGE_END && !err; i++)
@@ -540,7 +565,7 @@ static int fill(struct loading *l)
 	for (uint32_t i = 0; i < TCCTL_L3_MAX && !err; i++)
 		err = fill_handler(l, STATE_JT_L3, i, 0, run_at(w, SPEC_AT_L3, i), l3_programs[i]);
 	for (uint32_t i = 0; i < TCCTL_L4_MAX && !err; i++)
-		err = fill_handler(l, STATE_JT_L4, i, 0, run_at(w, SPEC_AT_L4, i), l4_programs[i]);
+		err = fill_handler(l, STATE_JT_L4, i, 0, run_at(w, SPEC_AT_L4, i), l4_program(w, i));
 	for (size_t i = 0; i < w->n_runs && !err; i++) {
 		const struct spec_run *run = &w->runs[i];
 

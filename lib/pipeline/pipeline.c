@@ -261,6 +261,7 @@ static const char *const aux_names[] = {
 	[TCCTL_STAGE_TOO_BIG - TCCTL_STAGE_AUX] = "too-big",
 	[TCCTL_STAGE_FLOOD - TCCTL_STAGE_AUX] = "flood",
 	[TCCTL_STAGE_ENCAP_SUM - TCCTL_STAGE_AUX] = "encap-sum",
+	[TCCTL_STAGE_COUNT - TCCTL_STAGE_AUX] = "count",
 };
 _Static_assert(ARRAY_SIZE(aux_names) == TCCTL_STAGE_MAX - TCCTL_STAGE_AUX, "a name for each slot");
 

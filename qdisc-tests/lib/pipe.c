@@ -17,6 +17,9 @@ static const char *const l3_progs[TCCTL_L3_MAX] = { "ipv4", "ipv6", "arp", "mpls
 static const char *const l4_progs[TCCTL_L4_MAX] = { "tcp",  "udp",   "icmp", "icmpv6", "sctp",    "gre",
 						    "ipip", "ip6ip", "esp",  "ah",     "other_l4" };
 
+/* Programs that a pipeline has another one for. */
+static const char *const stand_ins[][2] = { { "esp", "other_l4" }, { "ah", "other_l4" }, { "icmpv6", "icmp" } };
+
 static const char *const udp_progs[TCCTL_UDP_USER] = { "vxlan", "geneve", "gtpu", "mpls_udp", "fou", "gue" };
 
 static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -41,6 +44,9 @@ int pipe_prog(const struct pipe *p, const char *name)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, name);
 
+	for (size_t i = 0; !prog && i < sizeof(stand_ins) / sizeof(stand_ins[0]); i++)
+		if (!strcmp(name, stand_ins[i][0]))
+			prog = bpf_object__find_program_by_name(p->obj, stand_ins[i][1]);
 	return prog ? bpf_program__fd(prog) : -1;
 }
 
@@ -74,6 +80,9 @@ static int fill(struct pipe *p, unsigned int stages, const char *entry)
 		if (err)
 			return err;
 	}
+	err = pipe_graft(p, "jt_stage", TCCTL_STAGE_COUNT, pipe_prog(p, "count"));
+	if (err)
+		return err;
 	if (stages & PIPE_CLASSIFY) {
 		err = pipe_graft(p, "jt_stage", TCCTL_STAGE_WALK, pipe_prog(p, "walk"));
 		if (err)

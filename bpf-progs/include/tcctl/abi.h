@@ -120,8 +120,15 @@ enum tcctl_stage_slot {
 	TCCTL_STAGE_TOO_BIG,	  /* of encap: ICMP to the sender of what does not fit */
 	TCCTL_STAGE_FLOOD,	  /* of encap: replication to several remotes */
 	TCCTL_STAGE_ENCAP_SUM,	  /* of encap: sum of the payload, where the outer header has a checksum */
+	TCCTL_STAGE_COUNT,	  /* of all: counts what is rare, see TCCTL_COUNT_HANDLED */
 	TCCTL_STAGE_MAX,
 };
+
+/*
+ * What TCCTL_STAGE_COUNT does is in the lower half of cb[4], whose class is not set yet or no longer needed: a fixed counter, and
+ * whether the packet goes on to the first stage or leaves the pipeline.
+ */
+#define TCCTL_COUNT_HANDLED 0x8000U
 
 /* Slots of jt_root, one table per pipeline. */
 enum tcctl_root_slot {

@@ -56,7 +56,7 @@ static __always_inline __u32 tcctl_forget(struct __sk_buff *skb, __u32 value)
  */
 static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct tcctl_counter *c)
 {
-	volatile __u64 headers = 0, l4_at, segs; /* 64 bits wide, see TCCTL_KEY() */
+	volatile __u64 headers = 0, l4_at, segs, size; /* 64 bits wide, see TCCTL_KEY() */
 	__u32 total = 0, proto = 0;
 	/* zeroed in whole slots: 6.1 refuses a helper's bytes where a number was kept before, without CAP_PERFMON */
 	__u8 ip[24] TCCTL_BUFFER = {};
@@ -88,12 +88,13 @@ static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct 
 	}
 	headers = tcctl_forget(skb, headers);
 	segs = tcctl_field(skb, gso_segs);
-	if (!segs && tcctl_field(skb, gso_size)) /* from a guest or a tap that did not say */
-		segs = (tcctl_field(skb, len) - headers + tcctl_field(skb, gso_size) - 1) / tcctl_field(skb, gso_size);
+	size = tcctl_field(skb, gso_size);
+	if (!segs && size) /* from a guest or a tap that did not say */
+		segs = (tcctl_field(skb, len) - headers + size - 1) / size;
 	segs = tcctl_forget(skb, segs);
 	/* What does not fit in the segments must be header: inner headers of a tunnel, extension headers. */
-	if (segs * tcctl_field(skb, gso_size) + headers < tcctl_field(skb, len))
-		headers = tcctl_field(skb, len) - segs * tcctl_field(skb, gso_size);
+	if (segs * size + headers < tcctl_field(skb, len))
+		headers = tcctl_field(skb, len) - segs * size;
 	if (!segs)
 		segs = 1;
 	c->segments += segs;
@@ -124,6 +125,15 @@ TCCTL_SHARED(const volatile __u32 tcctl_key[TCCTL_CNT_FIXED_MAX], {
 	TCCTL_KEYS64(192), TCCTL_KEYS64(256), TCCTL_KEYS16(320), TCCTL_KEYS16(336),
 });
 _Static_assert(TCCTL_CNT_FIXED_MAX == 352, "a key for each fixed counter");
+
+/* Count under the fixed counter of a key in tcctl_key[]. */
+static __always_inline void tcctl_count_key(struct __sk_buff *skb, const volatile __u32 *key)
+{
+	struct tcctl_counter *c = bpf_map_lookup_elem(&counters_fixed, (const void *)key);
+
+	if (tcctl_likely(c))
+		tcctl_counter_add(skb, c);
+}
 
 /* Count under a fixed counter (enum tcctl_fixed_counter). */
 static __always_inline void tcctl_count(struct __sk_buff *skb, __u32 id)

@@ -37,8 +37,7 @@ static __always_inline int tcctl_dispatch_l3(struct __sk_buff *skb, __u32 ethert
 		tcctl_jump(skb, jt_l3, TCCTL_L3_OTHER);
 		slot = TCCTL_L3_OTHER;
 	}
-	tcctl_count(skb, TCCTL_CNT_EMPTY_L3 + slot);
-	return tcctl_handled(skb);
+	return tcctl_count_handled(skb, TCCTL_CNT_EMPTY_L3 + slot);
 }
 
 #endif

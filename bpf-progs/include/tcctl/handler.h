@@ -318,11 +318,32 @@ static __always_inline int tcctl_pass(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
+/*
+ * Have something rare counted, as the last thing that this program does. The programs that tcctl loads leave that to another
+ * program: code that counts is most of a small handler, and each would have it once for each case.
+ */
+static __always_inline void tcctl_count_rare(struct __sk_buff *skb, __u32 id, __u32 then)
+{
+#ifdef TCCTL_PIPELINE
+	tcctl_set_class(skb, id | then);
+	tcctl_jump(skb, jt_stage, TCCTL_STAGE_COUNT);
+	tcctl_set_class(skb, TCCTL_CLASS_KEEP); /* slot empty, or too many tail calls: goes on uncounted */
+#else
+	tcctl_count(skb, id);
+#endif
+}
+
+/* Count under a fixed counter, then pass the packet on untouched. */
+static __always_inline int tcctl_count_pass(struct __sk_buff *skb, __u32 id)
+{
+	tcctl_count_rare(skb, id, 0);
+	return tcctl_pass(skb);
+}
+
 /* Count the reason, then pass the packet on untouched. */
 static __always_inline int tcctl_pass_reason(struct __sk_buff *skb, __u32 reason)
 {
-	tcctl_count(skb, TCCTL_CNT_REASON + reason);
-	return tcctl_pass(skb);
+	return tcctl_count_pass(skb, TCCTL_CNT_REASON + reason);
 }
 
 /* Drop, counted under a reason (enum tcctl_reason); in observe mode the packet passes. */
@@ -364,24 +385,28 @@ static __always_inline long tcctl_clone_redirect(struct __sk_buff *skb, __u32 if
 static __always_inline int tcctl_handled(struct __sk_buff *skb)
 {
 	tcctl_jump(skb, jt_stage, 0);
-	tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE);
-	return tcctl_pass(skb);
+	return tcctl_count_pass(skb, TCCTL_CNT_EMPTY_STAGE);
+}
+
+/* The same after something rare, which is counted first. */
+static __always_inline int tcctl_count_handled(struct __sk_buff *skb, __u32 id)
+{
+	tcctl_count_rare(skb, id, TCCTL_COUNT_HANDLED);
+	return tcctl_handled(skb);
 }
 
 /* A stage in a slot known when it was written is done: on to the next. */
 #define tcctl_next_of(skb, slot)                                             \
 	({                                                                   \
 		tcctl_jump(skb, jt_stage, (slot) + 1);                       \
-		tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + (slot) + 1);        \
-		tcctl_pass(skb);                                             \
+		tcctl_count_pass(skb, TCCTL_CNT_EMPTY_STAGE + (slot) + 1);   \
 	})
 
 /* A stage in the slot of TCCTL_SLOT() is done: on to the next. */
 #define tcctl_next(skb)                                                      \
 	({                                                                   \
 		bpf_tail_call(skb, &jt_stage, tcctl_slot + 1);               \
-		tcctl_count(skb, TCCTL_CNT_EMPTY_STAGE + tcctl_slot + 1);    \
-		tcctl_pass(skb);                                             \
+		tcctl_count_pass(skb, TCCTL_CNT_EMPTY_STAGE + tcctl_slot + 1); \
 	})
 
 #include "tcctl/parse.h"

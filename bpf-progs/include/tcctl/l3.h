@@ -9,10 +9,9 @@
 /* No L4 header to hand on: count why, leave the offset out of the context. */
 static __always_inline int tcctl_without_l4(struct __sk_buff *skb, struct tcctl_parse *p, __u32 reason)
 {
-	tcctl_count(skb, TCCTL_CNT_REASON + reason);
 	p->l4 = 0;
 	tcctl_context_add(skb, p);
-	return tcctl_handled(skb);
+	return tcctl_count_handled(skb, TCCTL_CNT_REASON + reason);
 }
 
 #define TCCTL_L4_CASE(protocol, slot_)          \
@@ -49,8 +48,7 @@ static __always_inline int tcctl_dispatch_l4(struct __sk_buff *skb, struct tcctl
 		tcctl_jump(skb, jt_l4, TCCTL_L4_OTHER);
 		slot = TCCTL_L4_OTHER;
 	}
-	tcctl_count(skb, TCCTL_CNT_EMPTY_L4 + slot);
-	return tcctl_handled(skb);
+	return tcctl_count_handled(skb, TCCTL_CNT_EMPTY_L4 + slot);
 }
 
 #endif
