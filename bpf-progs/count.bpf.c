@@ -10,8 +10,10 @@ int count(struct __sk_buff *skb)
 {
 	__u32 what = tcctl_class(skb);
 
-	if (tcctl_is_alone(skb)) /* nobody asked for anything */
+	if (tcctl_is_alone(skb)) { /* nobody asked for anything */
+		tcctl_alone(skb, TCCTL_PARSED_NOTHING);
 		return tcctl_pass(skb);
+	}
 	tcctl_set_class(skb, TCCTL_CLASS_KEEP);
 	tcctl_count(skb, what & ~TCCTL_COUNT_HANDLED);
 	return what & TCCTL_COUNT_HANDLED ? tcctl_handled(skb) : tcctl_pass(skb);

@@ -9,6 +9,18 @@
 #define TCCTL_WANT_CTL
 #include "tcctl/handler.h"
 
+static __always_inline struct tcctl_counter *hook_counter(__u32 index)
+{
+	__u64 key = TCCTL_KEY(TCCTL_HOOK_COUNTER(index) % TCCTL_CHUNK), chunk;
+	void *map;
+
+	if (tcctl_likely(index < TCCTL_HOOKS_FIXED))
+		return bpf_map_lookup_elem(&counters_fixed, &key);
+	chunk = TCCTL_KEY(TCCTL_CHUNK_HOOKS + index / TCCTL_CHUNK);
+	map = bpf_map_lookup_elem(&counters, &chunk);
+	return map ? bpf_map_lookup_elem(map, &key) : NULL;
+}
+
 SEC("tc")
 int root(struct __sk_buff *skb)
 {
@@ -16,8 +28,11 @@ int root(struct __sk_buff *skb)
 	__u32 hook = skb->tc_classid & 0xffff;
 	const struct tcctl_ctl *c = bpf_map_lookup_elem(&ctl, (const void *)&tcctl_key[0]);
 	__u32 generation = c ? c->generation & 0xff : 0;
+	struct tcctl_counter *counter;
 
-	tcctl_count_id(skb, TCCTL_CHUNK_HOOKS * TCCTL_CHUNK + (hook >> TCCTL_HOOK_INDEX_SHIFT));
+	counter = hook_counter(hook >> TCCTL_HOOK_INDEX_SHIFT);
+	if (tcctl_likely(counter))
+		tcctl_counter_add(skb, counter);
 	tcctl_cb_set(skb, TCCTL_CB_GUARD, TCCTL_CB_MAGIC << 24 | generation << 16 | hook);
 	tcctl_cb_set(skb, TCCTL_CB_OFFSETS, 0);
 	tcctl_cb_set(skb, TCCTL_CB_PROTO, 0);

@@ -48,7 +48,7 @@ struct counters_reader {
 };
 int counters_reader_init(int dir_fd, struct counters_reader *ret);
 void counters_reader_done(struct counters_reader *r);
-/* A counters_read_fn; ctx is a struct counters_reader. A chunk that is not there reads as 0. */
+/* A counters_read_fn; ctx is a struct counters_reader. A chunk that is not there reads as 0. Fixed counters have ids too. */
 int counters_reader_get(void *reader, uint32_t id, struct tcctl_counter *ret);
 
 /* Set counters to zero; those in chunks that are not there are. */

@@ -65,7 +65,7 @@ struct state_pipeline {
 	uint32_t generation; /* ctl.generation */
 	uint32_t odd;	     /* 1: the programs were loaded with TCCTL_CFG_ODD */
 	uint32_t root_id, entry_id; /* program ids; entry_id is what jt_root[TCCTL_ROOT_CURRENT] holds */
-	uint32_t hook_chunks, rule_chunks; /* counter chunks made, from TCCTL_CHUNK_HOOKS and _RULES on */
+	uint32_t hook_chunks, rule_chunks; /* counter chunks made, from TCCTL_CHUNK_HOOKS and _RULES on; few hooks need none */
 	struct state_slot *slots;
 	size_t n_slots;
 	struct state_class *classes;

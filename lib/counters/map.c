@@ -24,10 +24,23 @@ static int update_all(int fd, const void *keys, const void *values, uint32_t n, 
 	return 0;
 }
 
+/* Fixed counters have ids as if they were chunk 0. */
+static int fixed_open(int dir_fd)
+{
+	_cleanup_close_ int tc_fd = -1, globals_fd = -1;
+	int err = pin_dir_open(dir_fd, "tc", false, NULL, &tc_fd);
+
+	if (!err)
+		err = pin_dir_open(tc_fd, "globals", false, NULL, &globals_fd);
+	return err ? err : pin_get(globals_fd, "counters_fixed");
+}
+
 static int chunk_open(int dir_fd, uint32_t chunk)
 {
 	char name[16];
 
+	if (!chunk)
+		return fixed_open(dir_fd);
 	snprintf(name, sizeof(name), "c%u", chunk);
 	return pin_get(dir_fd, name);
 }
@@ -128,7 +141,7 @@ int counters_reader_get(void *reader, uint32_t id, struct tcctl_counter *ret)
 	struct counters_reader *r = reader;
 
 	*ret = (struct tcctl_counter){};
-	if (chunk >= TCCTL_CHUNKS_MAX)
+	if (chunk >= TCCTL_CHUNKS_MAX || (!chunk && id >= TCCTL_CNT_FIXED_MAX))
 		return -EINVAL;
 	if (!r->chunks[chunk]) {
 		_cleanup_close_ int fd = chunk_open(r->dir_fd, chunk);
@@ -138,7 +151,7 @@ int counters_reader_get(void *reader, uint32_t id, struct tcctl_counter *ret)
 			return 0;
 		if (fd < 0)
 			return fd;
-		err = counters_array_read(fd, TCCTL_CHUNK, &r->chunks[chunk]);
+		err = counters_array_read(fd, chunk ? TCCTL_CHUNK : TCCTL_CNT_FIXED_MAX, &r->chunks[chunk]);
 		if (err)
 			return err;
 	}

@@ -217,8 +217,7 @@ static int read_hook_counters(struct reading *r, const struct state_pipeline *p,
 
 		if (h->pipeline != p->id)
 			continue;
-		err = counters_reader_get(reader,
-					  TCCTL_CHUNK_HOOKS * TCCTL_CHUNK + (h->hook_id >> TCCTL_HOOK_INDEX_SHIFT), &c);
+		err = counters_reader_get(reader, TCCTL_HOOK_COUNTER(h->hook_id >> TCCTL_HOOK_INDEX_SHIFT), &c);
 		if (err)
 			return err;
 		r->st->hooks[first_hook + i].count = to_count(&c);

@@ -254,14 +254,14 @@ static int build_hook_counters(struct tx *tx, size_t i, struct state_pipeline *s
 
 		if (ph->want < 0 || ph->pipeline != tp->pp->id)
 			continue;
-		if (index / TCCTL_CHUNK >= sp->hook_chunks)
+		if (index >= TCCTL_HOOKS_FIXED && index / TCCTL_CHUNK >= sp->hook_chunks)
 			sp->hook_chunks = index / TCCTL_CHUNK + 1;
 		/* the same hook as before keeps its numbers */
 		if (have && have->recorded && have->hook_id >> TCCTL_HOOK_INDEX_SHIFT == index && have->pipeline >= 0 &&
 		    tx->s->have.pipelines[have->pipeline].id == tp->pp->id)
 			continue;
-		if (index / TCCTL_CHUNK < had)
-			ids[n++] = TCCTL_CHUNK_HOOKS * TCCTL_CHUNK + index;
+		if (index < TCCTL_HOOKS_FIXED || index / TCCTL_CHUNK < had)
+			ids[n++] = TCCTL_HOOK_COUNTER(index);
 	}
 	return counters_zero(tp->p.dir_fd, ids, n);
 }

@@ -69,6 +69,11 @@ check_match "200 devices" "$("$TCCTL" apply c.yaml | tail -n1)" '400 hooks \(400
 check_eq "one pipeline" "$(ls /sys/fs/bpf/tcctl/*/default | xargs)" "p1 state"
 check_rc "same again" 0 "$TCCTL" plan c.yaml
 check_eq "hook ids differ" "$(for i in {0..199}; do tc filter show dev d$i ingress; tc filter show dev d$i egress; done | grep -o 'flowid [^ ]*' | sort -u | wc -l)" 400
+# The first hooks' counters are elsewhere than the others'. A link that comes up sends something by itself.
+for i in 0 100 99 199; do ip link set "d$i" up; done
+counted() { [[ $("$TCCTL" status -j | jq -c '[.hooks[] | select(.packets > 0) | .device] | unique') = "$1" ]]; }
+check "each counts its own" wait_until 10 counted '["d0","d100","d199","d99"]'
+for i in 0 100 99 199; do ip link set "d$i" down; done
 check "remove" "$TCCTL" remove
 check_eq "clean" "$(tc qdisc show | grep -c clsact)$(ls /sys/fs/bpf/tcctl 2>/dev/null)" 0
 

@@ -142,7 +142,7 @@ enum tcctl_root_slot {
  * look-up on the hot path, and there for stock tc as well. `counters` is an ARRAY_OF_MAPS of PERCPU_ARRAY
  * chunks of TCCTL_CHUNK entries each; a counter id is chunk * TCCTL_CHUNK + index. Chunk 0 is never made (ids
  * below TCCTL_CNT_FIXED_MAX mean entries of `counters_fixed`), chunks [TCCTL_CHUNK_HOOKS, TCCTL_CHUNK_RULES)
- * hold one counter per hook index, [TCCTL_CHUNK_RULES, TCCTL_CHUNK_TUNNELS) one per (rule, class) pair, the rest
+ * hold one counter per hook index from TCCTL_HOOKS_FIXED on, [TCCTL_CHUNK_RULES, TCCTL_CHUNK_TUNNELS) one per (rule, class) pair, the rest
  * those of tunnels; the class's own total is the sum over its pairs, computed by the reader.
  */
 struct tcctl_counter {
@@ -168,8 +168,14 @@ enum tcctl_fixed_counter {
 	TCCTL_CNT_EMPTY_UDP = TCCTL_CNT_EMPTY_L4 + 32,
 	TCCTL_CNT_EMPTY_STAGE = TCCTL_CNT_EMPTY_UDP + 32,
 	TCCTL_CNT_REASON = TCCTL_CNT_EMPTY_STAGE + 64, /* + enum tcctl_reason */
-	TCCTL_CNT_FIXED_MAX = TCCTL_CNT_REASON + 64,
+	TCCTL_CNT_HOOK = TCCTL_CNT_REASON + 64, /* + index of one of the first hooks, see TCCTL_HOOK_COUNTER() */
+	TCCTL_CNT_FIXED_MAX = TCCTL_CNT_HOOK + 64,
 };
+
+/* Counter id of a hook. Most pipelines have few: their counters are fixed ones, which need no chunk and are found at once. */
+#define TCCTL_HOOKS_FIXED ((__u32)TCCTL_CNT_FIXED_MAX - TCCTL_CNT_HOOK)
+#define TCCTL_HOOK_COUNTER(index) \
+	((index) < TCCTL_HOOKS_FIXED ? TCCTL_CNT_HOOK + (index) : TCCTL_CHUNK_HOOKS * TCCTL_CHUNK + (index))
 
 /* Why a packet left the ordinary path. Drops are marked; all others went on untouched. */
 enum tcctl_reason {

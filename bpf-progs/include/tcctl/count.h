@@ -122,9 +122,9 @@ static __always_inline void tcctl_counter_add(struct __sk_buff *skb, struct tcct
 #define TCCTL_KEYS64(n) TCCTL_KEYS16(n), TCCTL_KEYS16((n) + 16), TCCTL_KEYS16((n) + 32), TCCTL_KEYS16((n) + 48)
 TCCTL_SHARED(const volatile __u32 tcctl_key[TCCTL_CNT_FIXED_MAX], {
 	TCCTL_KEYS64(0),   TCCTL_KEYS64(64),  TCCTL_KEYS64(128),
-	TCCTL_KEYS64(192), TCCTL_KEYS64(256), TCCTL_KEYS16(320), TCCTL_KEYS16(336),
+	TCCTL_KEYS64(192), TCCTL_KEYS64(256), TCCTL_KEYS64(320), TCCTL_KEYS16(384), TCCTL_KEYS16(400),
 });
-_Static_assert(TCCTL_CNT_FIXED_MAX == 352, "a key for each fixed counter");
+_Static_assert(TCCTL_CNT_FIXED_MAX == 416, "a key for each fixed counter");
 
 /* Count under the fixed counter of a key in tcctl_key[]. */
 static __always_inline void tcctl_count_key(struct __sk_buff *skb, const volatile __u32 *key)
@@ -152,21 +152,15 @@ static __always_inline void tcctl_count(struct __sk_buff *skb, __u32 id)
 }
 
 #ifdef TCCTL_WANT_COUNTERS
-/* Count under a counter id of a hook or a rule: chunk * TCCTL_CHUNK + index. A chunk that is not there is
- * not an error: stock tc makes none. The first hooks' chunk has a key in read-only data, see above. */
+/* Count under a counter id of a rule: chunk * TCCTL_CHUNK + index. A chunk that is not there is not an error: stock tc
+ * makes none. */
 static __always_inline void tcctl_count_id(struct __sk_buff *skb, __u32 id)
 {
 	__u64 index = TCCTL_KEY(id % TCCTL_CHUNK);
 	struct tcctl_counter *c;
-	void *map;
+	__u64 chunk = TCCTL_KEY(id / TCCTL_CHUNK);
+	void *map = bpf_map_lookup_elem(&counters, &chunk);
 
-	if (id / TCCTL_CHUNK == TCCTL_CHUNK_HOOKS) {
-		map = bpf_map_lookup_elem(&counters, (const void *)&tcctl_key[TCCTL_CHUNK_HOOKS]);
-	} else {
-		__u64 chunk = TCCTL_KEY(id / TCCTL_CHUNK);
-
-		map = bpf_map_lookup_elem(&counters, &chunk);
-	}
 	if (!map)
 		return;
 	c = bpf_map_lookup_elem(map, &index);
