@@ -36,14 +36,14 @@ static __always_inline const struct tcctl_tunnel *vlan_find(struct __sk_buff *sk
 	d->key.has_id = n;
 	for (int i = 0; i < 8; i++)
 		addr[i] = 0;
-	map = bpf_map_lookup_elem(&decaps, &d->half);
+	map = tcctl_half(skb, decaps);
 	if (!map)
 		return NULL;
 	value = bpf_map_lookup_elem(map, &d->key);
 	if (!value)
 		return NULL;
 	d->tunnel = *value;
-	map = bpf_map_lookup_elem(&tunnels, &d->half);
+	map = tcctl_half(skb, tunnels);
 	if (!map)
 		return NULL;
 	row = bpf_map_lookup_elem(map, &d->tunnel);
@@ -117,7 +117,7 @@ static __always_inline int vlan(struct __sk_buff *skb, struct tcctl_decap *d)
 		row = vlan_find(skb, d, 1);
 	}
 	if (!row) {
-		rows = bpf_map_lookup_elem(&tunnels, &d->half);
+		rows = tcctl_half(skb, tunnels);
 		settings = rows ? bpf_map_lookup_elem(rows, &d->zero) : NULL;
 		if (settings && settings->unknown_types & TCCTL_TYPE(TCCTL_T_VLAN))
 			return tcctl_drop(skb, TCCTL_R_TUNNEL_REFUSED);

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Handler of IPv6: header checks, extension headers, fragments, then the handler by upper-layer protocol. */
-#define TCCTL_WANT_TUNNELS
+#define TCCTL_WANT_JT_L4
+#include "tcctl/half.h"
 #include "tcctl/l3.h"
-#include "tcctl/tunnel.h"
 
 /* Are strangers' packets refused, in any tunnel? Then so is what may hide one behind more headers than anybody needs. */
 static __always_inline bool refuses_hidden(struct __sk_buff *skb)
 {
 #ifdef TCCTL_PIPELINE
 	const struct tcctl_tunnel_settings *settings;
-	__u64 half, zero = TCCTL_KEY(0);
 	void *rows;
 
 	if (!cfg.decap || cfg.flags & TCCTL_CFG_OBSERVE)
 		return false;
-	half = TCCTL_KEY(TCCTL_ARENA_SLOT(tcctl_generation(skb), cfg.flags));
-	rows = bpf_map_lookup_elem(&tunnels, &half);
-	settings = rows ? bpf_map_lookup_elem(rows, &zero) : NULL;
+	rows = tcctl_half(skb, tunnels);
+	settings = rows ? bpf_map_lookup_elem(rows, (const void *)&tcctl_key[0]) : NULL;
 	return settings && settings->unknown_types;
 #else
 	return false;

@@ -3,16 +3,13 @@
 #ifndef TCCTL_DELIVER_H
 #define TCCTL_DELIVER_H
 
-#define TCCTL_WANT_TUNNELS
-#include "tcctl/handler.h"
-#include "tcctl/tunnel.h"
+#include "tcctl/half.h"
 
 /* The row of the packet's tunnel, or NULL. */
 static __always_inline const struct tcctl_tunnel *tcctl_tunnel_row(struct __sk_buff *skb)
 {
-	__u64 half = TCCTL_KEY(TCCTL_ARENA_SLOT(tcctl_generation(skb), cfg.flags));
 	__u64 id = TCCTL_KEY(tcctl_tunnel(skb) & TCCTL_TUNNEL_ID);
-	void *rows = bpf_map_lookup_elem(&tunnels, &half);
+	void *rows = tcctl_half(skb, tunnels);
 
 	return rows ? bpf_map_lookup_elem(rows, &id) : NULL;
 }

@@ -19,10 +19,8 @@
 #ifndef TCCTL_ENCAP_H
 #define TCCTL_ENCAP_H
 
-#define TCCTL_WANT_TUNNELS
 #define TCCTL_WANT_COUNTERS
-#include "tcctl/handler.h"
-#include "tcctl/tunnel.h"
+#include "tcctl/half.h"
 
 /* Of the packet that is encapsulated. */
 #define TCCTL_EN_FDB 0x1U	/* `remote` and `remote_id` say where it goes, not the row */
@@ -111,12 +109,6 @@ static __always_inline struct tcctl_encap *tcctl_encap_state(void)
 {
 	return bpf_map_lookup_elem(&encaps, (const void *)&tcctl_key[0]);
 }
-
-/* One half of a table in two halves: which one is said by the packet's generation. */
-#define tcctl_half(skb, table)                                                                        \
-	(TCCTL_ARENA_SLOT(tcctl_generation(skb), cfg.flags) ?                                         \
-		 bpf_map_lookup_elem(&(table), (const void *)&tcctl_key[1]) :                         \
-		 bpf_map_lookup_elem(&(table), (const void *)&tcctl_key[0]))
 
 /* The row of tunnel s->id. */
 static __always_inline const struct tcctl_tunnel *tcctl_encap_row(struct __sk_buff *skb, const struct tcctl_encap *s)
