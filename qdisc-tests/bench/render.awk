@@ -21,7 +21,8 @@ function net(n, kind,    id) {
 	id = "e2e." n "." kind
 	return has(id) ? value[id] - (value["e2e." n ".bare"] + value["e2e." n ".bare2"]) / 2 : ""
 }
-# What a way through a tunnel costs on top of the path without one; how: "udp" (socket to socket) or "e2e" (injected).
+# What a way through a tunnel costs on top of the path without one; how: "udp" (socket to socket, forwarding on), "host" (the same,
+# forwarding off) or "e2e" (injected).
 function tunnel_net(how, way,    id) {
 	id = "tunnels." how "."
 	return has(id way) && has(id "plain") ? value[id way] - (value[id "plain"] + value[id "plain2"]) / 2 : ""
@@ -30,9 +31,11 @@ function tunnel_ratio(how, way,    k) {
 	k = tunnel_net(how, "kernel")
 	return tunnel_net(how, way) != "" && k > 0 ? tunnel_net(how, way) / k : ""
 }
+function tunnel_part(how, way) { return has("tunnels." how "." way) ? num(tunnel_net(how, way)) : "–" }
 function tunnel_row(how, text) {
 	if (!has("tunnels." how ".plain")) return
-	printf "| %s | %s | %s %% | %s (%s) | %s (%s) | %s × | %s (%s) | %s × |\n", text, cell("tunnels." how ".plain"), cell("tunnels." how ".aa"), \
+	printf "| %s | %s | %s %% | %s | %s | %s (%s) | %s (%s) | %s × | %s (%s) | %s × |\n", text, cell("tunnels." how ".plain"), cell("tunnels." how ".aa"), \
+		tunnel_part(how, "hooks"), tunnel_part(how, "hand"), \
 		num(tunnel_net(how, "kernel")), cell("tunnels." how ".kernel"), \
 		num(tunnel_net(how, "device")), cell("tunnels." how ".device"), num(tunnel_ratio(how, "device")), \
 		num(tunnel_net(how, "direct")), cell("tunnels." how ".direct"), num(tunnel_ratio(how, "direct"))
@@ -111,6 +114,8 @@ END {
 	goal("VXLAN, small UDP from socket to socket: the whole path, against that by the kernel's vxlan device", ratio("tunnels.udp.direct", "tunnels.udp.kernel"), 0.66, "×")
 	goal("The same with a device at each end: what it adds", tunnel_ratio("udp", "device"), 0.25, "×")
 	goal("The same with a device at each end: the whole path", ratio("tunnels.udp.device", "tunnels.udp.kernel"), 0.66, "×")
+	goal("The same on hosts that do not forward: what it adds", tunnel_ratio("host", "direct"), 0.25, "×")
+	goal("The same on hosts that do not forward, with a device at each end: what it adds", tunnel_ratio("host", "device"), 0.25, "×")
 	goal("First apply on 1,000 devices, attaching the filters: against `tc -batch` (CPU, less start and end of the process)", has("control.1000.first.ours.filter") && has("control.1000.add.tc.cpu") ? value["control.1000.first.ours.filter"] / (value["control.1000.add.tc.cpu"] - value["control.1000.empty.tc.cpu"]) : "", 0.20, "×")
 	goal("New rules on 1,000 devices: time in process against one device", ratio("control.1000.replace.ours.total", "control.1.replace.ours.total"), 1.5, "×")
 	goal("Status of our filters on 1,000 devices (`--ours`): CPU time against `tc -batch` showing the filters", ratio("control.1000.ours.ours.cpu", "control.1000.show.tc.cpu"), 0.25, "×")
@@ -182,13 +187,22 @@ END {
 		print "From socket to socket: sent and received by one process in batches of 32, both IP stacks in between. Plain: no tunnel,"
 		print "twice (A/A). Kernel: a vxlan device at each end. Device: tcctl with a device at each end, as many steps as the kernel's. Without:"
 		print "tcctl without devices, the tunnel's addresses are on the veth itself. The cheapest of 61 interleaved slices of 1.5 ms; median"
-		print "over fresh loads of the programs. This is what the goals are about.\n"
+		print "over fresh loads of the programs. This is what the goals are about. Forwarding: `net.ipv4.ip_forward` at both ends. A router has"
+		print "it on; where it is off, the kernel tells programs no next hops.\n"
+		print "The floor: hooks are two classifiers that do nothing; by hand is a tunnel between two programs made of constants, without"
+		print "a table, a counter, a route or a check of the sender. No classifier can do the work for less, whoever wrote it.\n"
 		print "Injected: below the stacks, as under \"End to end\": frames come in by a port, are encapsulated there, and are dropped at the far"
-		print "end as soon as they are out of the tunnel. Plain frames are only patched through. So ours pays for a whole dispatch that"
-		print "a vxlan device, which takes no part in classification, does not have.\n"
-		print "| | plain | A/A | kernel | tcctl, device | ratio | tcctl, without | ratio |\n|---|---:|---:|---:|---:|---:|---:|---:|"
-		tunnel_row("udp", "socket to socket")
+		print "end as soon as they are out of the tunnel; forwarding is on. Plain frames are only patched through. So ours pays for a whole"
+		print "dispatch that a vxlan device, which takes no part in classification, does not have.\n"
+		print "| | plain | A/A | hooks | by hand | kernel | tcctl, device | ratio | tcctl, without | ratio |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+		tunnel_row("udp", "socket to socket, forwarding on")
+		tunnel_row("host", "socket to socket, forwarding off")
 		tunnel_row("e2e", "injected")
+		if (any("^tunnels\\.run")) {
+			print "\nThe programs alone, in one test run (`BPF_PROG_TEST_RUN`, with headroom, everything in the cache, nothing is sent), less a"
+			print "program that does nothing:\n"
+			table("^tunnels\\.run\\.")
+		}
 	}
 	if (any("^prefix")) {
 		section("Prefix sets")

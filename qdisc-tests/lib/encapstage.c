@@ -47,7 +47,33 @@ int encapstage_tagger(struct pipe *p, uint16_t proto, uint16_t tci)
 
 	if (err)
 		return err;
-	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tagger", "GPL", insns, sizeof(insns) / sizeof(insns[0]), NULL);
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tagger", "GPL", insns,
+			     sizeof(insns) / sizeof(insns[0]), NULL);
+}
+
+/* r0 = cb[4] >> 16 ? PIPE_PROBED : tail call of the encap stage */
+int encapstage_fork(struct pipe *p)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_LDX | BPF_MEM | BPF_W,
+		  .dst_reg = 2,
+		  .src_reg = 1,
+		  .off = offsetof(struct __sk_buff, cb[4]) },
+		{ .code = BPF_ALU64 | BPF_RSH | BPF_K, .dst_reg = 2, .imm = 16 },
+		{ .code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = 2, .off = 4 },
+		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		  .dst_reg = 2,
+		  .src_reg = BPF_PSEUDO_MAP_FD,
+		  .imm = pipe_map(p, "jt_stage") },
+		{},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = TCCTL_STAGE_ENCAP },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = PIPE_PROBED },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "fork", "GPL", insns, sizeof(insns) / sizeof(insns[0]),
+			     NULL);
 }
 
 struct spec_tunnel encapstage_tunnel(uint8_t type, bool v6)
@@ -75,6 +101,7 @@ struct spec_tunnel encapstage_tunnel(uint8_t type, bool v6)
 		.sport_max = 65535,
 		.ttl = 64,
 		.flags = TCCTL_TF_DSCP_INHERIT |
-			 (type == TCCTL_T_VXLAN ? TCCTL_TF_INNER_ETH : TCCTL_TF_INNER_IPV4 | TCCTL_TF_INNER_IPV6),
+			 (type == TCCTL_T_VXLAN ? TCCTL_TF_INNER_ETH :
+						  TCCTL_TF_INNER_IPV4 | TCCTL_TF_INNER_IPV6),
 	};
 }

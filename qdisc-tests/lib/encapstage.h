@@ -15,6 +15,12 @@ int encapstage_fill(struct pipe *p);
  */
 int encapstage_tagger(struct pipe *p, uint16_t proto, uint16_t tci);
 
+/*
+ * Load a program that sends to the encap stage what was not in a tunnel yet, and ends the run with PIPE_PROBED otherwise: in the
+ * first slot, it makes a packet go there and back. Returns its fd.
+ */
+int encapstage_fork(struct pipe *p);
+
 /* A tunnel from 203.0.113.1 to 203.0.113.9, or from 2001:db8:ff::1 to ::9: with the usual defaults. */
 struct spec_tunnel encapstage_tunnel(uint8_t type, bool v6);
 

@@ -46,30 +46,6 @@ static const struct {
 };
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
 
-/* r0 = cb[4] >> 16 ? PIPE_PROBED : tail call of `slot` */
-static int fork_load(uint32_t slot)
-{
-	struct bpf_insn insns[] = {
-		{ .code = BPF_LDX | BPF_MEM | BPF_W,
-		  .dst_reg = 2,
-		  .src_reg = 1,
-		  .off = offsetof(struct __sk_buff, cb[4]) },
-		{ .code = BPF_ALU64 | BPF_RSH | BPF_K, .dst_reg = 2, .imm = 16 },
-		{ .code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = 2, .off = 4 },
-		{ .code = BPF_LD | BPF_DW | BPF_IMM,
-		  .dst_reg = 2,
-		  .src_reg = BPF_PSEUDO_MAP_FD,
-		  .imm = pipe_map(&p, "jt_stage") },
-		{},
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = (int)slot },
-		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = PIPE_PROBED },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-
-	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "fork", "GPL", insns, sizeof(insns) / sizeof(insns[0]), NULL);
-}
-
 static bool setup(unsigned int type, bool v6, uint32_t flags, const struct spec_tunnel *extra)
 {
 	struct spec_tunnel t = extra ? *extra : encapstage_tunnel(types[type].type, v6), back;
@@ -212,7 +188,7 @@ int main(void)
 	if (!test_eq(pipe_open(&p, &cfg, 0, "entry_eth"), 0))
 		return test_done();
 	test_eq(encapstage_fill(&p), 0);
-	fork = fork_load(TCCTL_STAGE_ENCAP);
+	fork = encapstage_fork(&p);
 	test_eq(pipe_graft(&p, "jt_stage", 0, fork), 0);
 	test_eq(pipe_graft(&p, "jt_stage", TCCTL_STAGE_ENCAP + 1, pipe_prog(&p, "entry_eth")), 0);
 	test_eq(pipe_graft(&p, "jt_stage", TCCTL_STAGE_INNER_ETH, pipe_prog(&p, "entry_eth")), 0);
