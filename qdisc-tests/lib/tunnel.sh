@@ -28,11 +28,11 @@
 # Every kind that the kernel has a device for.
 TUNNEL_CASES="vxlan-4 vxlan-6 vxlan-csum-4 vxlan-csum-6 ipip-4 ipip-6 ipip-in4-4 ipip-in6-4 ipip-in4-6 ipip-in6-6
 	gre-4 gre-6 gre-key-4 gre-key-6 gre-csum-4 gre-csum-6 gre-seq-4 gre-seq-6 gre-all-4 gre-all-6
-	gretap-4 gretap-6 gretap-key-4 gretap-key-6 geneve-4 geneve-6 geneve-csum-4 geneve-csum-6 geneve-options-4
+	gretap-4 gretap-6 gretap-key-4 gretap-key-6 geneve-4 geneve-6 geneve-csum-4 geneve-csum-6 geneve-options-4 geneve-ip-4 geneve-ip-6
 	fou-in4-4 fou-in6-4 fou-in4-6 fou-in6-6 gue-4 gue-6 mpls-gre-4 mpls-gre-6 mpls-udp-4 gtpu-in4-4 vlan-4 qinq-4"
-# Those that have an external device. It sends GRE with a key always.
-EXTERNAL_CASES="vxlan-4 vxlan-csum-6 vxlan-gbp-4 geneve-4 geneve-csum-6 geneve-options-4 gre-key-4 gretap-key-4 gretap-key-6
-	ipip-in4-4 ipip-in6-6"
+# Those that have an external device. It sends GRE with a key always, and ip6gretap from the address that is added last.
+EXTERNAL_CASES="vxlan-4 vxlan-csum-6 vxlan-gbp-4 geneve-4 geneve-csum-6 geneve-options-4 gre-key-4 gretap-key-4 ipip-in4-4
+	ipip-in6-6 gretap-key-6"
 EXCHANGE=$B/tests/tools/exchange
 GTP_TUNNEL=$B/tests/tools/gtp-tunnel
 _n=0 _kinds=() _nears=() _fars=()
@@ -79,6 +79,7 @@ tunnel_case() { # INDEX
 	vxlan-gbp) PORT=14002 ;;
 	geneve-csum) PORT=14003 ;;
 	geneve-options) PORT=14006 ;;
+	geneve-ip) PORT=14007 ;;
 	geneve*) PORT=6081 ;;
 	fou-in4) PORT=14004 ;;
 	fou-in6) PORT=14005 ;;
@@ -119,6 +120,7 @@ kernel_tunnel() { # NS
 		if [[ $KIND = *-csum ]]; then sum=udpcsum; [[ $OUTER = 6 ]] && sum=''; elif [[ $OUTER = 4 ]]; then sum=''; fi
 		# It has no local address: the route says which.
 		echo "route add $r dev u0 src $l"
+		[[ $KIND = *-ip ]] && sum+=" innerprotoinherit"
 		link geneve id $IN remote $r ttl 64 dstport $PORT $sum ;;
 	fou-in4 | fou-in6 | gue)
 		case $KIND in
@@ -160,6 +162,8 @@ kernel_tunnel() { # NS
 	fi
 }
 
+EXTERNAL_LOCAL=1
+[[ $(printf '6.0\n%s' "$(uname -r)" | sort -V | head -n1) = 6.0 ]] || EXTERNAL_LOCAL=''
 # xI, a device that has neither remote nor number of its own, likewise.
 kernel_external() { # NS
 	local v6='' sum="udp6zerocsumrx udp6zerocsumtx" gre=gre tap=gretap ip=ipip r=$B l=$A
@@ -167,8 +171,8 @@ kernel_external() { # NS
 	[[ $OUTER = 6 ]] && gre=ip6gre tap=ip6gretap ip=ip6tnl
 	[[ $KIND = *-csum || $OUTER = 4 ]] && sum=''
 	[[ $KIND = *-gbp ]] && sum+=" gbp"
-	# Before 6.0 it cannot be told from which address: the route says that.
-	[[ $(printf '6.0\n%s' "$(uname -r)" | sort -V | head -n1) = 6.0 ]] || echo "route add $r dev u0 src $l"
+	# Before 6.0 it can neither be told nor asked the local address: the route says that.
+	[[ $EXTERNAL_LOCAL ]] || echo "route add $r dev u0 src $l"
 	case $KIND in
 	vxlan* | geneve*) echo "link add x$I type ${KIND%%-*} external dstport $PORT $sum" ;;
 	gre-key) echo "link add x$I type $gre external" ;;
@@ -232,6 +236,16 @@ tunnel_add() { # CASE kernel|device|pair|made|direct|port|external [kernel|devic
 	_n=$((_n + 1)) _kinds[_n]=$1 _nears[_n]=$2 _fars[_n]=${3-kernel}
 }
 
+# Has this kernel a device for the case that ip(8) can make? Says what is missing if not.
+tunnel_can() { # CASE
+	case $1 in
+	geneve-ip* | gtpu*)
+		[[ $(printf '5.18\n%s' "$(uname -r)" | sort -V | head -n1) = 5.18 ]] && return
+		skip "$1" "a ${1%%-*} device of Linux 5.18"
+		return 1 ;;
+	esac
+}
+
 # What tcctl can be the near end of a case as.
 tunnel_nears() { # CASE
 	case $1 in
@@ -263,7 +277,7 @@ _addr_lines() { # DEV HOST
 
 # One end of case I: lines for `ip -batch`, and for tcctl what goes into its configuration.
 _end() { # NS HOST MODE
-	local dst='' behind
+	local dst='' behind without
 	case $3 in
 	kernel)
 		kernel_tunnel "$1"
@@ -306,7 +320,9 @@ _end() { # NS HOST MODE
 	external)
 		kernel_external "$1"
 		_addr_lines x$I "$2"
-		echo "  n$I: $(our_tunnel "$1" "mode: metadata, device: x$I" | sed 's/ port: [0-9]*,//')" >>"$T/$1.tunnels"
+		without='port: [0-9]*,'
+		[[ $EXTERNAL_LOCAL ]] || without+='|local: [^,]*,'
+		echo "  n$I: $(our_tunnel "$1" "mode: metadata, device: x$I" | sed -E "s/ ($without)//g")" >>"$T/$1.tunnels"
 		# What it is not asked about correctly does not arrive.
 		echo "  x$I: { decap: { tunnels: [n$I], unknown: drop }, encap: n$I }" >>"$T/$1.hooks"
 		return ;;

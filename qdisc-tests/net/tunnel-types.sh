@@ -4,7 +4,7 @@
 # and without where that goes, all in one pipeline. On hosts with few kinds of devices that is VXLAN.
 #   client ---- near [tcctl] ======== far [t1 t2 …: the kernel's]
 # also-vm: full
-# modules: vxlan ipip sit ip6_tunnel ip_gre ip6_gre geneve fou fou6 mpls_router mpls_iptunnel mpls_gso 8021q veth sch_ingress cls_bpf
+# modules: vxlan ipip sit ip6_tunnel ip_gre ip6_gre geneve fou fou6 mpls_router mpls_iptunnel mpls_gso 8021q gtp veth sch_ingress cls_bpf
 # timeout: 180
 . "${0%/*}/../lib/lib.sh"
 . "$LIB/tunnel.sh"
@@ -13,6 +13,7 @@ cases=$TUNNEL_CASES
 [[ ${QT_IN_VM-} ]] || cases="vxlan-4 vxlan-6 vxlan-csum-4 vxlan-csum-6"
 tunnel_topo
 for c in ${CASES:-$cases}; do
+	tunnel_can "$c" || continue
 	for n in $(tunnel_nears "$c"); do tunnel_add "$c" "$n"; done
 done
 tunnel_start

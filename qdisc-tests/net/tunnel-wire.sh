@@ -60,7 +60,7 @@ dissect() { # PCAP FIELDS…
 	shift
 	for f; do e+=(-e "$f"); done
 	tshark -nr "$pcap" -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE -o tcp.check_checksum:TRUE \
-		-d udp.port==14001,vxlan -d udp.port==14002,vxlan -d udp.port==14003,geneve -d udp.port==14006,geneve -d udp.port==14004,ip -d udp.port==14005,ipv6 \
+		-d udp.port==14001,vxlan -d udp.port==14002,vxlan -d udp.port==14003,geneve -d udp.port==14006,geneve -d udp.port==14007,geneve -d udp.port==14004,ip -d udp.port==14005,ipv6 \
 		-T fields -E separator=/t -E occurrence=a -E aggregator=' ' "${e[@]}" -Y "${FILTER-}" 2>"$T/tshark.err"
 }
 FIELDS="ip.dst ipv6.dst ip.ttl ipv6.hlim ip.dsfield.dscp ipv6.tclass.dscp ip.flags.df udp.srcport udp.dstport ip.len ipv6.plen
