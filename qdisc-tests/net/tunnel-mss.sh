@@ -22,7 +22,7 @@ syns() { # KEY: MSS of the SYNs that were captured
 	tcpdump -vnr "$T/$1.pcap" 2>/dev/null | sed -n 's/.*Flags \[S[^]]*\].*options \[mss \([0-9]*\).*/\1/p' | sort -u | xargs
 }
 connect() { # NAME MSS_IPV4 MSS_IPV6: MSS that far sees of the client, and the client of far
-	local f to from got want
+	local f to from want
 	for f in 4 6; do
 		to=10.8.$I.2 from=10.7.$I.1 want=$2
 		[[ $f = 6 ]] && to=fd00:8:0:$I::2 from=fd00:7::$I:1 want=$3
