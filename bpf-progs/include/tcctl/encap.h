@@ -2,9 +2,10 @@
 /*
  * What the parts of the encap stage share. They are programs of their own and jump to each other:
  *
- *	encap          which tunnel, may the packet go there, does it fit, to which remote (inner eth)
+ *	encap          which tunnel, may the packet go there, does it fit, to which remote (inner eth); the usual outer
+ *	               header (tcctl/encap_usual.h)
  *	encap_sum      only for tunnels with a checksum: sum of the payload
- *	encap_header   the outer header
+ *	encap_header   any other outer header
  *	flood          copies for several remotes: only of frames that go to all of them
  *	too_big        only for what does not fit: ICMP to the sender
  *
@@ -13,8 +14,7 @@
  * where the outer header is composed, and where keys and parameters of helpers live: writes to the stack cost a
  * speculation barrier each in a program loaded without CAP_PERFMON, those to a map's value do not.
  *
- * The outer header is composed whole and then written: the usual one directly, others with a helper, which also takes care
- * of non-linear packets.
+ * encap_header composes the outer header whole and then writes it with a helper, which also takes care of non-linear packets.
  */
 #ifndef TCCTL_ENCAP_H
 #define TCCTL_ENCAP_H
