@@ -12,7 +12,7 @@
 # ID is a number of yours, 1 to 63; `default`: what no route names goes into that one. OPTION:
 #
 #	inner ip|ipv4|ipv6		what it carries (ip; vxlan: Ethernet)
-#	key N | vni N | teid IN OUT	hexadecimal with 0x
+#	key N | vni N | teid IN OUT	hexadecimal with 0x; `key N okey M` where the remote has another one
 #	pdu uplink|downlink qfi N	gtpu: PDU session container; `dscp-qfi DSCP QFI` maps one DSCP, both ways
 #	device NAME			what is decapsulated arrives there; needed for Ethernet that is not for this host
 #	mtu N				largest packet inside (from an underlay of 1500 bytes)
@@ -122,6 +122,7 @@ tunnel() { # ID TYPE OPTION...
 		case $1 in
 		local | remote | inner | mtu | qfi) printf -v "$1" %s "$2" ;;
 		key) in=$(($2)) out=$in has=1 ;;
+		okey) out=$(($2)) ;;
 		vni) in=$(($2)) out=$in ;;
 		teid) in=$(($2)) out=$(($3)); shift ;;
 		pdu) pdu=$2 ;;

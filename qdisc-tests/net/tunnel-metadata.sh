@@ -5,14 +5,20 @@
 #   client ---- near [tcctl: x1 x2 …, external] ======== far [t1 t2 …: the kernel's]
 # also-vm: full
 # modules: vxlan geneve ipip ip6_tunnel ip_gre ip6_gre veth sch_ingress cls_bpf
-# timeout: 120
+# timeout: 240
 . "${0%/*}/../lib/lib.sh"
 . "$LIB/tunnel.sh"
 need_file "$TCCTL" "$EXCHANGE"
 cases=$EXTERNAL_CASES
 [[ ${QT_IN_VM-} ]] || cases="vxlan-4 vxlan-csum-6 vxlan-gbp-4"
 tunnel_topo
-for c in ${CASES:-$cases}; do tunnel_add "$c" external; done
+for c in ${CASES:-$cases}; do
+	if [[ $c = ipip-in6-6 && ! $EXTERNAL_LOCAL ]]; then
+		skip "$c external" "an ip6tnl device that can be told its local address: Linux 6.0"
+	else
+		tunnel_add "$c" external
+	fi
+done
 tunnel_start
 
 # One packet each, to see whom it is from.
