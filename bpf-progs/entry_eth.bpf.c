@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Entry for devices with an Ethernet header: VLAN tags, then the handler by EtherType. */
 #include "tcctl/entry.h"
+#include "tcctl/tunnel.h"
 
 static __always_inline int dispatch(struct __sk_buff *skb, const struct tcctl_parse *p)
 {
@@ -13,8 +14,14 @@ static __always_inline int dispatch(struct __sk_buff *skb, const struct tcctl_pa
 static __always_inline int run(struct __sk_buff *skb)
 {
 	struct tcctl_parse p = {};
-	int reason = tcctl_parse_eth_header(skb, &p);
+	int reason;
 
+#ifdef TCCTL_PIPELINE
+	/* A copy that flood made and sent through here. */
+	if (cfg.encap && tcctl_unlikely(skb->mark == TCCTL_AGAIN))
+		tcctl_jump(skb, jt_stage, TCCTL_STAGE_FLOOD);
+#endif
+	reason = tcctl_parse_eth_header(skb, &p);
 	if (tcctl_likely(!reason)) {
 		if (tcctl_likely(!tcctl_is_vlan(p.ethertype)))
 			return dispatch(skb, &p);

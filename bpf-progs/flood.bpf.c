@@ -5,14 +5,12 @@
  * the end like any other: it alone is shaped.
  *
  * A copy cannot make the kernel look for its next hop's address, but the packet itself can. So the first remote whose
- * next hop is not known becomes that of the packet itself; others of that kind are counted as without a route and have
- * their turn at the next frame.
- *
- * Where the device does not forward, the kernel tells no next hops at all: only the packet itself goes, to the last
- * remote.
+ * next hop is not known becomes that of the packet itself; copies for others of that kind pass this hook a second
+ * time, see tcctl/again.h. So do all copies where the device does not forward: there the kernel tells no next hops at all.
  *
  * Some remotes a run, then the program jumps to itself: this many fit into one that is unrolled.
  */
+#include "tcctl/again.h"
 #include "tcctl/route.h"
 
 #define L3 TCCTL_DATA_OFFSET
@@ -135,10 +133,14 @@ static __always_inline int replicate(struct __sk_buff *skb, struct tcctl_encap *
 		if (!readdress(skb, s, row, remote))
 			return -1;
 		ret = copy(skb, s, row);
+		if (ret == BPF_FIB_LKUP_RET_NO_NEIGH && own == TCCTL_FLOOD_NOBODY) {
+			own = at++;
+			continue;
+		}
+		if (ret == BPF_FIB_LKUP_RET_NO_NEIGH || ret == BPF_FIB_LKUP_RET_FWD_DISABLED)
+			ret = tcctl_again_send(skb, s);
 		if (!ret)
 			tcctl_count_id(skb, row->counters + TCCTL_TUN_TX_FLOODED);
-		else if (ret == BPF_FIB_LKUP_RET_NO_NEIGH && own == TCCTL_FLOOD_NOBODY)
-			own = at;
 		else
 			tcctl_count_id(skb, row->counters + TCCTL_TUN_TX_ROUTE);
 		at++;
@@ -163,6 +165,12 @@ int flood(struct __sk_buff *skb)
 
 	tcctl_stage_begin_of(skb, TCCTL_STAGE_FLOOD);
 	s = tcctl_encap_state();
+	if (s && skb->mark == TCCTL_AGAIN && !(tcctl_tunnel(skb) & TCCTL_TUNNEL_OUT)) {
+		if (!tcctl_again_take(skb, s))
+			return tcctl_handled(skb);
+		tcctl_jump(skb, jt_stage, TCCTL_STAGE_END);
+		return tcctl_pass(skb);
+	}
 	row = s ? tcctl_encap_row(skb, s) : NULL;
 	if (row && tcctl_tunnel(skb) & TCCTL_TUNNEL_OUT && replicate(skb, s, row))
 		return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);

@@ -12,7 +12,6 @@ need_file "$TCCTL" "$PKT"
 PEERS="1 2 3"
 
 ns_add host near net peer1 peer2 peer3
-in_ns near sh -c "echo 1 >/proc/sys/net/ipv4/ip_forward" # copies need next hops, which the kernel tells routers only
 veth host c0 near h0
 veth near u0 net p0
 in_ns net ip link add sw type bridge

@@ -48,6 +48,7 @@ struct tcctl_encap {
 	__u32 sum;	  /* of the payload, folded */
 	__u32 hop;	  /* key of `hops`: the entry of the packet that was sent last */
 	__u32 expected;	  /* the kernel was asked to send that one, it may come by here: see tcctl/hops.h */
+	__u32 again;	  /* flood: key of `agains`, the copy that was sent through the hook last */
 	__u32 flood_next; /* flood: the remote that is next */
 	__u32 flood_own;  /* flood: the remote that the packet itself goes to */
 	__u32 w[10];	  /* the inner IP header, network byte order; IPv4: 5 words; else the first 3 of the frame */

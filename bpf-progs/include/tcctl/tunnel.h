@@ -211,6 +211,8 @@ struct tcctl_remote {
 #define TCCTL_LEARNED_MAX 65536
 #define TCCTL_FLOOD_MAX 32 /* remotes of one tunnel that unknown and multicast frames are replicated to */
 
+#define TCCTL_AGAIN 0x7cca6a11U /* skb->mark of a copy that passes its hook a second time, see tcctl/again.h */
+
 /* Counters of a tunnel, in chunks [TCCTL_CHUNK_TUNNELS, …) of `counters`. Drops are marked. */
 enum tcctl_tunnel_counter {
 	TCCTL_TUN_RX,		 /* decapsulated; bytes as of the inner packet */
