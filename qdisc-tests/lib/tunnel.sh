@@ -142,7 +142,8 @@ kernel_tunnel() { # NS
 		gue6) link ip6tnl mode any $ends $none $sum ;;
 		esac ;;
 	gtpu-in4)
-		# The user is the client, near its radio's side.
+		# The user is the client, near its radio's side. The device has no local address: the route says which.
+		echo "route add $r dev u0 src $l"
 		if [[ $ns = far ]]; then link gtp role ggsn; else link gtp role sgsn; fi
 		echo "add $dev v1 $in $out 10.7.$I.1 $r" >>"$T/$ns.gtp" ;;
 	mpls-udp)

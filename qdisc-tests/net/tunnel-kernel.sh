@@ -5,7 +5,7 @@
 #   client ---- near [t1 t2 …] ======== [t1 t2 …] far
 # also-vm: full
 # modules: vxlan ipip sit ip6_tunnel ip_gre ip6_gre geneve fou fou6 mpls_router mpls_iptunnel mpls_gso 8021q gtp veth
-# timeout: 120
+# timeout: 240
 . "${0%/*}/../lib/lib.sh"
 . "$LIB/tunnel.sh"
 need_file "$EXCHANGE"

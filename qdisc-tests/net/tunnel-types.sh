@@ -5,7 +5,7 @@
 #   client ---- near [tcctl] ======== far [t1 t2 …: the kernel's]
 # also-vm: full
 # modules: vxlan ipip sit ip6_tunnel ip_gre ip6_gre geneve fou fou6 mpls_router mpls_iptunnel mpls_gso 8021q gtp veth sch_ingress cls_bpf
-# timeout: 180
+# timeout: 360
 . "${0%/*}/../lib/lib.sh"
 . "$LIB/tunnel.sh"
 need_file "$TCCTL" "$EXCHANGE"
