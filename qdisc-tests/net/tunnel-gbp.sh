@@ -5,7 +5,7 @@
 #   client c0 ---- lan0 near [tcctl: d1 or x1; nft] u0 ======== u0 far [t1: vxlan … gbp; nft]
 # also-vm: full
 # modules: vxlan veth sch_ingress cls_bpf nf_tables
-# timeout: 60
+# timeout: 120
 . "${0%/*}/../lib/lib.sh"
 . "$LIB/tunnel.sh"
 need_file "$TCCTL" "$PKT"
