@@ -9,7 +9,7 @@
  *   spread  65,536 flows, each seen once per round: no cache helps
  * All costs are net of a classifier that does nothing, behind the same packet driver.
  *
- * rules --emit MIX N prints such a rule set as a configuration for the device d0.
+ * rules --only MIX N measures one of them; --emit MIX N prints it as a configuration for the device d0.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -357,6 +357,7 @@ int main(int argc, char **argv)
 	static struct job jobs[3 * 4];
 	bool quick = bench_init();
 	unsigned int loads = quick ? 3 : 5, rounds = quick ? 15 : 61, n_jobs = 0;
+	const bool only = argc == 4 && !strcmp(argv[1], "--only");
 	int err;
 
 	if (argc == 4 && !strcmp(argv[1], "--emit"))
@@ -366,6 +367,8 @@ int main(int argc, char **argv)
 			struct job *job = &jobs[n_jobs];
 
 			if (quick && sizes[s] > 10000 && mix != RULEGEN_ACL)
+				continue;
+			if (only && (strcmp(argv[2], rulegen_mix_names[mix]) || sizes[s] != (size_t)atol(argv[3])))
 				continue;
 			job->mix = (enum rulegen_mix)mix;
 			job->n = sizes[s];
