@@ -6,17 +6,23 @@
 #define TCCTL_WANT_COUNTERS
 #define TCCTL_WANT_ARENAS
 #define TCCTL_WANT_FLOWS
-#include "tcctl/classify.h"
+#include "tcctl/known.h"
 
 SEC("tc")
 int classify(struct __sk_buff *skb)
 {
+	const struct tcctl_flow *known;
 	struct tcctl_parse p = {};
 	struct tcctl_hit hit;
 	arena_t arena;
 	int reason;
 
 	tcctl_stage_begin_of(skb, TCCTL_STAGE_CLASSIFY);
+	known = tcctl_known(skb);
+	if (tcctl_likely(known)) {
+		tcctl_flow_hit(known, &hit);
+		return tcctl_classified(skb, hit.flags & TCCTL_HIT_MATCH ? TCCTL_R_NONE : TCCTL_R_NO_MATCH, &hit);
+	}
 	arena = tcctl_arena(tcctl_generation(skb));
 	reason = TCCTL_R_NO_RULES;
 	if (tcctl_likely(arena)) {

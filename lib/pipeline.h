@@ -105,8 +105,10 @@ int pipeline_entry(const struct pipeline *p, uint32_t *ret);
 /* ctl.generation */
 int pipeline_generation_get(const struct pipeline *p, uint32_t *ret);
 int pipeline_generation_set(const struct pipeline *p, uint32_t generation);
-/* A map for an arena (lines of 64 bytes): a new fd. pipeline_inner_put() puts it into a slot of "arenas". */
+/* A map for an arena (lines of 64 bytes): a new fd. */
 int pipeline_arena_make(const void *lines, size_t n_lines);
+/* Put it into a slot that nothing reads now. */
+int pipeline_arena_put(const struct pipeline *p, uint32_t slot, int fd);
 /* Give the memory of an arena back that nothing can read any more. */
 void pipeline_arena_drop(const struct pipeline *p, uint32_t slot);
 

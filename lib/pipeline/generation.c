@@ -73,7 +73,7 @@ static const struct {
 _Static_assert(ARRAY_SIZE(aux_programs) == TCCTL_STAGE_MAX - TCCTL_STAGE_AUX, "a program for each slot");
 
 /* Maps that every pipeline has, and those that come with rules. All others are those of tunnels. */
-static const char *const base_maps[] = { "counters_fixed", "counters", "arenas", "ctl", "jt_root" };
+static const char *const base_maps[] = { "counters_fixed", "counters", "arenas", "heads", "ctl", "jt_root" };
 static const char *const classify_maps[] = { "flows", "scratch", "frags" };
 
 /* Is shared with other pipelines, or of no use: never made and kept by a pipeline. */

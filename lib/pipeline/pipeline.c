@@ -13,6 +13,7 @@
 #include "object.h"
 #include "pin.h"
 #include "tcctl/abi.h"
+#include "tcctl/arena.h"
 #include "util.h"
 
 void pipeline_close(struct pipeline *p)
@@ -199,8 +200,39 @@ int pipeline_arena_make(const void *lines, size_t n_lines)
 	return TAKE_FD(fd);
 }
 
+/* What packets find of the arena without reading it; without one they ask the arena. */
+static int head_set(const struct pipeline *p, uint32_t slot, const struct tcctl_head *head)
+{
+	const int fd = pipeline_map(p, "heads");
+
+	if (fd < 0)
+		return 0;
+	return bpf_map_update_elem(fd, &slot, head, BPF_ANY) ? -errno : 0;
+}
+
+int pipeline_arena_put(const struct pipeline *p, uint32_t slot, int fd)
+{
+	struct tcctl_head head = {};
+	struct arena_header header;
+	const uint32_t line = 0;
+	int err;
+
+	err = head_set(p, slot, &head);
+	if (!err)
+		err = pipeline_inner_put(p, "arenas", slot, fd);
+	if (!err && bpf_map_lookup_elem(fd, &line, &header))
+		err = -errno;
+	if (err)
+		return err;
+	arena_head(&header, &head);
+	return head_set(p, slot, &head);
+}
+
 void pipeline_arena_drop(const struct pipeline *p, uint32_t slot)
 {
+	const struct tcctl_head none = {};
+
+	head_set(p, slot, &none);
 	bpf_map_delete_elem(pipeline_map(p, "arenas"), &slot);
 }
 

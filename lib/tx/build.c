@@ -135,7 +135,7 @@ static int build_rules(struct tx *tx, struct tx_pipeline *tp, const struct model
 	if (fd < 0)
 		err = fd;
 	if (!err)
-		err = pipeline_inner_put(&tp->p, "arenas", tp->new_slot, fd);
+		err = pipeline_arena_put(&tp->p, tp->new_slot, fd);
 	if (err && tx->s->diags->n_errors == errors)
 		diag_errno(diag_object(diag_error(tx->s->diags, &set->loc, "cannot load rule set '%s': %s", set->name,
 						  strerror(-err)),

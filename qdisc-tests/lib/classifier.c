@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "classifier.h"
+#include "tcctl/arena.h"
 #include "tcctl/abi.h"
 
 __attribute__((format(printf, 2, 0))) static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -81,6 +82,7 @@ int classifier_open(const char *path, struct classifier *ret)
 	}
 	c.prog = bpf_program__fd(prog);
 	c.arenas = map_fd(c.obj, "arenas");
+	c.heads = map_fd(c.obj, "heads");
 	c.counters = map_fd(c.obj, "counters");
 	c.stage = map_fd(c.obj, "jt_stage");
 	c.fixed = map_fd(c.obj, "counters_fixed");
@@ -116,15 +118,18 @@ int classifier_set(struct classifier *c, unsigned int generation, const struct r
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP);
 	uint32_t n = (uint32_t)arena->n_lines, half = generation & 1, *keys = malloc(n * sizeof(*keys));
+	struct tcctl_head head;
 	int fd, err = 0;
 
 	if (!keys)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
 		keys[i] = i;
+	arena_head((const struct arena_header *)arena->lines, &head);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "arena", 4, 64, n, &opts);
 	if (fd < 0 || bpf_map_update_batch(fd, keys, arena->lines, &n, NULL) ||
-	    bpf_map_update_elem(c->arenas, &half, &fd, 0))
+	    bpf_map_update_elem(c->arenas, &half, &fd, 0) ||
+	    (c->heads >= 0 && bpf_map_update_elem(c->heads, &half, &head, 0)))
 		err = -errno;
 	free(keys);
 	if (err) {

@@ -15,7 +15,7 @@ struct classifier {
 	struct bpf_object *obj;
 	struct bpf_object *obj_walk;		  /* with the maps of obj */
 	int walk;				  /* fd of its program */
-	int prog, arenas, counters, stage, fixed; /* fds owned by obj */
+	int prog, arenas, heads, counters, stage, fixed; /* fds owned by obj */
 	int stop;				  /* program in the next slot: ends, leaving cb alone */
 	int arena[2];				  /* inner maps */
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "alone.skel.h"
+#include "tcctl/arena.h"
 #include "pipeline.skel.h"
 
 /* Slots and the functions that fill them; NULL: the probe or the next stage. */
@@ -195,6 +196,18 @@ int pipe_add_chunk(struct pipe *p, uint32_t chunk)
 	return 0;
 }
 
+int pipe_put_arena(struct pipe *p, uint32_t half, int fd)
+{
+	struct arena_header header;
+	struct tcctl_head head;
+	uint32_t line = 0;
+
+	if (bpf_map_update_elem(pipe_map(p, "arenas"), &half, &fd, BPF_ANY) || bpf_map_lookup_elem(fd, &line, &header))
+		return -errno;
+	arena_head(&header, &head);
+	return bpf_map_update_elem(pipe_map(p, "heads"), &half, &head, BPF_ANY) ? -errno : 0;
+}
+
 int pipe_set_arena(struct pipe *p, uint32_t half, const void *lines, uint32_t n)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP);
@@ -204,7 +217,7 @@ int pipe_set_arena(struct pipe *p, uint32_t half, const void *lines, uint32_t n)
 		return fd;
 	for (uint32_t i = 0; i < n; i++)
 		bpf_map_update_elem(fd, &i, (const char *)lines + 64 * i, BPF_ANY);
-	err = bpf_map_update_elem(pipe_map(p, "arenas"), &half, &fd, BPF_ANY);
+	err = pipe_put_arena(p, half, fd);
 	if (p->arena[half] >= 0)
 		close(p->arena[half]);
 	p->arena[half] = fd;

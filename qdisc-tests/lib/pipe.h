@@ -60,6 +60,8 @@ int pipe_graft(const struct pipe *p, const char *table, uint32_t slot, int prog_
 
 /* Add a chunk of counters. */
 int pipe_add_chunk(struct pipe *p, uint32_t chunk);
+/* Put an arena into half `half`, with its head; the fd stays the caller's. */
+int pipe_put_arena(struct pipe *p, uint32_t half, int fd);
 /* Put an arena of n 64-byte lines into half `half`, and make `generation` the running one. */
 int pipe_set_arena(struct pipe *p, uint32_t half, const void *lines, uint32_t n);
 int pipe_set_generation(struct pipe *p, uint32_t generation);

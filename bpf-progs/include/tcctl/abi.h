@@ -209,6 +209,19 @@ struct tcctl_ctl {
 	__u32 pad;
 };
 
+/*
+ * `heads`: what of an arena every packet needs, by the arena's slot, where it is found without a helper. Written by the controller
+ * after the arena is in its slot, before anything uses that slot. All 0 (nobody wrote it): the arena has to be asked.
+ */
+struct tcctl_head {
+	__u32 stamp; /* these are as in struct arena_header */
+	__u32 used;
+	__u64 seed;
+	__u32 class_base;
+	__u32 n_classes;
+	__u64 reserved;
+};
+
 /* A class as the mark stage reads it: a row of the class table inside the arena, two rows per line.
  * Row 0 is `keep` and writes nothing. */
 #define TCCTL_C_DSCP 0x01U	    /* dscp into the IPv4 TOS / IPv6 traffic class; ECN bits are kept */

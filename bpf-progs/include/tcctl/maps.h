@@ -123,6 +123,16 @@ struct {
 } arenas SEC(".maps") __weak;
 #endif
 
+#ifdef TCCTL_WANT_HEADS
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, 32); /* struct tcctl_head */
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} heads SEC(".maps") __weak;
+#endif
+
 #ifdef TCCTL_WANT_TUNNELS
 /* Tunnels (tcctl/tunnel.h), each [TCCTL_ARENA_SLOT(…)]. The inner maps' max_entries may differ from these. */
 #define TCCTL_HALVES(name, inner)                       \

@@ -135,7 +135,5 @@ int ruleset_use(const struct ruleset *r, struct pipe *pipe, uint32_t half)
 	for (uint32_t c = TCCTL_CHUNK_RULES; c <= last; c++)
 		if (c >= TCCTL_CHUNKS_MAX || (pipe->chunk[c] < 0 && (err = pipe_add_chunk(pipe, c))))
 			return c >= TCCTL_CHUNKS_MAX ? -E2BIG : err;
-	if (bpf_map_update_elem(pipe_map(pipe, "arenas"), &half, &r->fd, 0))
-		return -errno;
-	return 0;
+	return pipe_put_arena(pipe, half, r->fd);
 }
