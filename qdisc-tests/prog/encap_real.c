@@ -394,12 +394,12 @@ static void flooded(void)
 	test_ok(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FLOODED).packets >= 3);
 	test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FAILED).packets, 0);
 	report();
-	test_case("where nothing is forwarded they go to one remote, and the others are counted");
+	test_case("where nothing is forwarded they do, too, by a second pass");
 	test_ok(sh("sysctl -qw net.ipv4.ip_forward=0"));
 	pipe_counters_zero(&p);
-	test_ok(sh("ping -c 3 -i 0.2 -W 3 10.9.0.2 | grep -q '3 received, 0% packet loss'"));
-	test_ok(tunnels_counter(&tables, ID, TCCTL_TUN_TX_ROUTE).packets >= 3);
-	test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FLOODED).packets, 0);
+	test_ok(sh("ping -c 3 -i 0.2 -W 3 10.9.0.2 | grep -q '3 received, +[23] duplicates, 0% packet loss'"));
+	test_ok(tunnels_counter(&tables, ID, TCCTL_TUN_TX_FLOODED).packets >= 3);
+	test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_ROUTE).packets, 0);
 	sh("sysctl -qw net.ipv4.ip_forward=1");
 	tcp_bulk(5011, 1U << 20); /* with segments in one piece, too */
 	sh("ip -n far addr del 192.0.2.3/24 dev b0");
