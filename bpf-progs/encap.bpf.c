@@ -128,6 +128,14 @@ static __always_inline __u32 wire_length(struct __sk_buff *skb, const struct tcc
 	return headers + skb->gso_size;
 }
 
+/* A route to a remote had less, not long ago. */
+static __always_inline __u32 path_mtu(const struct tcctl_tunnel *row, __u32 mtu)
+{
+	__u32 path = row->path_mtu;
+
+	return path < mtu && (__u32)(bpf_ktime_get_ns() / 1000000000) - row->path_seen < TCCTL_PATH_SECONDS ? path : mtu;
+}
+
 /* The remote of a frame by its destination and VLAN. */
 static __always_inline bool forward(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row)
 {
@@ -368,10 +376,15 @@ static __always_inline int encapsulate(struct __sk_buff *skb)
 		return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED) + 1;
 	mtu = row->mtu;
 	if (mtu) {
-		if (tcctl_unlikely(skb->len - tcctl_l3(skb) > mtu) && wire_length(skb, s, tcctl_l3(skb)) > mtu) {
-			s->mtu = mtu;
-			tcctl_jump(skb, jt_stage, TCCTL_STAGE_TOO_BIG);
-			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_MTU) + 1;
+		if (tcctl_unlikely(row->path_mtu))
+			mtu = path_mtu(row, mtu);
+		if (tcctl_unlikely(skb->len - tcctl_l3(skb) > mtu)) {
+			s->wire = wire_length(skb, s, tcctl_l3(skb));
+			if (s->wire > mtu) {
+				s->mtu = mtu;
+				tcctl_jump(skb, jt_stage, TCCTL_STAGE_TOO_BIG);
+				return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_MTU) + 1;
+			}
 		}
 		if (row->flags & TCCTL_TF_MSS && tcctl_proto(skb) == TCCTL_IP_TCP)
 			tcctl_mss_clamp(skb, tcctl_l3(skb), s->kind == TCCTL_F_IPV4, mtu);

@@ -45,6 +45,7 @@ struct tcctl_encap {
 	__u32 tos;	  /* of the inner IP header */
 	__u32 ttl;
 	__u32 mtu;	  /* too_big: what to tell the sender */
+	__u32 wire;	  /* of segments that are more than the MTU together: the longest, from the inner L3 header on */
 	__u32 sum;	  /* of the payload, folded */
 	__u32 hop;	  /* key of `hops`: the entry of the packet that was sent last */
 	__u32 expected;	  /* the kernel was asked to send that one, it may come by here: see tcctl/hops.h */

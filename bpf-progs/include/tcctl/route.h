@@ -37,6 +37,37 @@ static __always_inline long tcctl_fib(struct __sk_buff *skb, struct tcctl_encap 
 	return bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags);
 }
 
+static __always_inline __u32 tcctl_outer_overhead(const struct tcctl_tunnel *row)
+{
+	return row->header_len + (row->flags & TCCTL_TF_INNER_ETH ? 14 : 0);
+}
+
+/* From the outer L3 header on, of segments the longest, for the kernel to compare with the route's MTU. 0: not known. */
+static __always_inline __u32 tcctl_outer_length(struct __sk_buff *skb, const struct tcctl_encap *s, const struct tcctl_tunnel *row)
+{
+	__u32 len = tcctl_field(skb, len) - TCCTL_DATA_OFFSET, over = tcctl_outer_overhead(row);
+
+	if (tcctl_unlikely(tcctl_field(skb, gso_size))) {
+		if (!row->mtu)
+			return 0;
+		if (len - over > row->mtu)
+			len = s->wire + over;
+	}
+	return len > 0xffff ? 0 : len;
+}
+
+/* The route to the remote has less than the tunnel: for the packets that follow, see encap. */
+static __always_inline void tcctl_path_learn(const struct tcctl_encap *s, const struct tcctl_tunnel *row)
+{
+	__u32 mtu = s->fib.tot_len, over = tcctl_outer_overhead(row); /* mtu_result, since 5.12 */
+	struct tcctl_tunnel *known = (struct tcctl_tunnel *)row;
+
+	if (mtu <= over || mtu - over >= row->mtu)
+		return;
+	known->path_mtu = mtu - over;
+	known->path_seen = bpf_ktime_get_ns() / 1000000000;
+}
+
 /* The next hop of the outer header into s->fib: BPF_FIB_LKUP_RET_*, or negative. */
 static __always_inline long tcctl_next_hop(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row)
 {
@@ -70,7 +101,7 @@ static __always_inline long tcctl_next_hop(struct __sk_buff *skb, struct tcctl_e
 		s->fib.sport = bpf_htons(tcctl_sport(skb));
 		s->fib.dport = bpf_htons(tcctl_dport(skb));
 	}
-	/* tot_len stays 0: the kernel compares with the device's MTU itself, and knows about segments */
+	s->fib.tot_len = tcctl_outer_length(skb, s, row);
 	if (row->underlay)
 		return tcctl_fib(skb, s, row, row->underlay, BPF_FIB_LOOKUP_OUTPUT);
 	ret = tcctl_fib(skb, s, row, skb->ifindex, 0);
@@ -162,6 +193,8 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 		s->neigh.nh_family = s->fib.family;
 		return tcctl_send_unresolved(skb, ifindex, &s->neigh, sizeof(s->neigh));
 	}
+	if (ret == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		tcctl_path_learn(s, row);
 	return tcctl_encap_drop(skb, row, ret == BPF_FIB_LKUP_RET_FRAG_NEEDED ? TCCTL_TUN_TX_MTU : TCCTL_TUN_TX_ROUTE);
 }
 

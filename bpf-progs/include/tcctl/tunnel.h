@@ -133,7 +133,9 @@ struct tcctl_tunnel {
 	__u8 reserved2[2];
 	__u32 way;	    /* ifindex that the route to the remote led through when the row was made; 0: unknown. For hosts that
 			     * do not forward, where programs cannot look routes up */
-	__u8 reserved3[12];
+	__u32 path_seen;    /* written by the programs: bpf_ktime_get_ns() / 1e9 when `path_mtu` was learned */
+	__u16 path_mtu;	    /* of what is inside, as the route to a remote had it then; 0: nothing less than `mtu` */
+	__u8 reserved3[6];
 
 	__u8 header[TCCTL_TEMPLATE_MAX];
 
@@ -210,6 +212,8 @@ struct tcctl_remote {
 };
 #define TCCTL_LEARNED_MAX 65536
 #define TCCTL_FLOOD_MAX 32 /* remotes of one tunnel that unknown and multicast frames are replicated to */
+
+#define TCCTL_PATH_SECONDS 600 /* that tcctl_tunnel.path_mtu holds, as the kernel's own (net.ipv4.route.mtu_expires) */
 
 #define TCCTL_AGAIN 0x7cca6a11U /* skb->mark of a copy that passes its hook a second time, see tcctl/again.h */
 
