@@ -52,12 +52,12 @@ check "apply far" "$TCCTL" --netns far apply -q far.yaml
 names=(- "GRE over IPv4" "FOU over IPv4" "GRE over IPv6" "FOU over IPv6")
 least=(- 1276 1272 1256 1252)
 remote=(- 10.9.2.2 10.9.2.3 fd00:9:2::2 fd00:9:2::3)
-tells() { in_ns client ping -c1 -W0.3 -M do -s 1372 "$1" 2>&1 | grep -q "mtu = $2)"; }
+tells() { in_ns client ping -c1 -W0.3 -M "do" -s 1372 "$1" 2>&1 | grep -q "mtu = $2)"; }
 for i in 1 2 3 4; do
 	check "${names[i]}: a small packet gets through" in_ns client ping -qc1 -W2 10.8.$i.1
 	check "${names[i]}: the sender is told" wait_until 10 tells 10.8.$i.1 ${least[i]}
 	check_match "${names[i]}: the kernel knows" "$(in_ns near ip route get ${remote[i]})" 'mtu 1300'
-	check "${names[i]}: what fits now gets through" in_ns client ping -qc1 -W2 -M do -s $((least[i] - 28)) 10.8.$i.1
+	check "${names[i]}: what fits now gets through" in_ns client ping -qc1 -W2 -M "do" -s $((least[i] - 28)) 10.8.$i.1
 	in_ns client ip route flush cache
 	receiver_start r far -p tcp -P 5000 -n 1 -t 20
 	in_ns client "$PKT" send -p tcp -d 10.8.$i.1 -P 5000 -n 30 -l 65000 >sent
