@@ -28,17 +28,29 @@ const char *nearest(const char *word, const char *const *names, size_t n)
 	return near;
 }
 
+/* Is this a terminal that wants colours? Asked once of each file: a list of thousands of lines asks for each of them. */
+static bool colourful(FILE *f)
+{
+	static const FILE *asked[2];
+	static bool answers[2];
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	size_t i = f == stderr;
+
+	if (asked[i] != f) {
+		asked[i] = f;
+		answers[i] = !(no && no[0]) && term && strcmp(term, "dumb") && isatty(fileno(f));
+	}
+	return answers[i];
+}
+
 const char *colour(FILE *f, enum colour c)
 {
 	static const char *const codes[COLOUR_MAX] = {
 		[PLAIN] = "\033[0m",  [BOLD] = "\033[1m",      [DIM] = "\033[2m",   [RED] = "\033[1;31m",
 		[GREEN] = "\033[32m", [YELLOW] = "\033[1;33m", [CYAN] = "\033[36m",
 	};
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	if ((no && no[0]) || !term || !strcmp(term, "dumb") || !isatty(fileno(f)))
-		return "";
-	return codes[c];
+	return colourful(f) ? codes[c] : "";
 }
 
 void put_text(FILE *f, const char *text)
