@@ -14,7 +14,7 @@ static __always_inline const struct tcctl_class_row *row_of(struct __sk_buff *sk
 	__u64 half = TCCTL_KEY(TCCTL_ARENA_SLOT(tcctl_generation(skb), cfg.flags));
 	arena_t arena;
 
-	if (tcctl_unlikely(!head))
+	if (!tcctl_head_is(head))
 		return tcctl_class_row(tcctl_generation(skb), class_id);
 	arena = bpf_map_lookup_elem(&arenas, &half);
 	return arena ? arena_class_row(arena, head->class_base, head->n_classes, class_id) : NULL;

@@ -6,14 +6,17 @@
 #define TCCTL_WANT_HEADS
 #include "tcctl/handler.h"
 
-/* The head of the packet's arena; NULL: ask the arena itself. */
+/*
+ * The head of the packet's arena; use it when tcctl_head_is() says so, otherwise ask the arena itself. Two steps, because without
+ * CAP_PERFMON kernels such as 6.1 refuse a pointer that was set to NULL here and is compared with it there.
+ */
 static __always_inline const struct tcctl_head *tcctl_head(const struct __sk_buff *skb)
 {
-	const struct tcctl_head *head = TCCTL_ARENA_SLOT(tcctl_generation(skb), cfg.flags) ?
-						bpf_map_lookup_elem(&heads, (const void *)&tcctl_key[1]) :
-						bpf_map_lookup_elem(&heads, (const void *)&tcctl_key[0]);
-
-	return tcctl_likely(head) && tcctl_likely(head->stamp) ? head : NULL;
+	return TCCTL_ARENA_SLOT(tcctl_generation(skb), cfg.flags) ?
+		       bpf_map_lookup_elem(&heads, (const void *)&tcctl_key[1]) :
+		       bpf_map_lookup_elem(&heads, (const void *)&tcctl_key[0]);
 }
+
+#define tcctl_head_is(head) (tcctl_likely(head) && tcctl_likely((head)->stamp))
 
 #endif

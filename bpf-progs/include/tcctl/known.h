@@ -34,7 +34,7 @@ static __always_inline const struct tcctl_flow *tcctl_known(struct __sk_buff *sk
 	const struct tcctl_flow *e;
 	const __u32 *ip;
 
-	if (tcctl_unlikely(!head) || tcctl_unlikely((what >> 8 & 0xff) != TCCTL_KNOWN_FLAGS) || tcctl_l3(skb) != 14)
+	if (!tcctl_head_is(head) || tcctl_unlikely((what >> 8 & 0xff) != TCCTL_KNOWN_FLAGS) || tcctl_l3(skb) != 14)
 		return NULL;
 	proto = what & 0xff;
 	used = head->used;
