@@ -145,6 +145,8 @@ int arena_buf_grow(struct arena_buf *a, size_t n, uint32_t *ret_base);
 struct tree_stats {
 	size_t depth;  /* longest walk: lines over all trees */
 	size_t trees, nodes, entries;
+	double work;  /* boxes looked at */
+	size_t lines; /* of the arena with the walk `depth`, when that is refused */
 };
 
 /* What a leaf entry needs to know about a rule. */

@@ -200,15 +200,17 @@ static int compile(struct compile *c, const uint32_t *counter_ids, struct rules_
 	} else if (err == -EOVERFLOW && !c->stats.depth) {
 		err = -E2BIG;
 		diag_hint(diag_error(c->diags, &c->set->loc,
-				     "rule set %s (%zu rules, %zu elementary matches) takes more work to compile than is allowed",
-				     c->set->name, c->set->n_rules, n_boxes),
+				     "rule set %s (%zu rules, %zu elementary matches) takes more work to compile than is allowed: "
+				     "%.1f thousand million comparisons did not do",
+				     c->set->name, c->set->n_rules, n_boxes, c->stats.work / 1e9),
 			  "too many rules overlap in several ranges at once; make them more specific");
 	} else if (err == -EOVERFLOW) {
 		err = -E2BIG;
 		diag_hint(diag_error(c->diags, &c->set->loc,
 				     "rule set %s (%zu rules, %zu elementary matches) would make a packet walk %zu table "
-				     "lines, at most %d are allowed",
-				     c->set->name, c->set->n_rules, n_boxes, c->stats.depth, ARENA_STEPS),
+				     "lines, at most %d are allowed, and take %zu MiB",
+				     c->set->name, c->set->n_rules, n_boxes, c->stats.depth, ARENA_STEPS - 1,
+				     c->stats.lines * ARENA_LINE >> 20),
 			  "too many rules overlap in several ranges at once; make them more specific");
 	}
 	if (!err)

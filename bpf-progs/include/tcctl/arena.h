@@ -23,7 +23,7 @@
 #include "abi.h"
 
 #define ARENA_LINE 64
-#define ARENA_MAGIC 0x74634131U /* "tcA1": changes with every change of the layout */
+#define ARENA_MAGIC 0x74634132U /* "tcA2": changes with every change of the layout */
 
 struct arena_line {
 	__u32 w[ARENA_LINE / 4];
@@ -100,11 +100,12 @@ struct arena_key {
 /*
  * Node descriptor:   base line 23..0 | best rule below 43..24 | kind 61..60
  *   cut              ARENA_CUT_* 48..44 | shift 53..49 | bits 58..54; child i is descriptor i from the base on
- *   leaf             number of lines 58..44
+ *   leaf, brief      number of lines 58..44
  */
 #define ARENA_KIND_EMPTY 0U
 #define ARENA_KIND_CUT 1U
 #define ARENA_KIND_LEAF 2U
+#define ARENA_KIND_BRIEF 3U
 #define ARENA_RULE_BITS 20
 #define ARENA_NO_RULE ((1U << ARENA_RULE_BITS) - 1)
 #define ARENA_LINES_MAX (1U << 24)
@@ -157,6 +158,21 @@ struct arena_entry6 {
 	__u32 reserved;
 };
 
+/*
+ * Brief entries, four a line, of both families: where cuts have settled all but the ports and the protocol.
+ *   what   rule 19..0 | protocol 27..20 | ARENA_B_* | thirteenth bit of the class id 31
+ *   who    counter id 19..0 | twelve bits of the class id 31..20
+ */
+#define ARENA_BRIEFS 4
+#define ARENA_B_PROTO 0x10000000U /* the protocol must be this one */
+#define ARENA_B_PORTS 0x20000000U /* the packet must have ports, and in these ranges */
+#define ARENA_B_DROP 0x40000000U  /* the class drops */
+#define ARENA_B_CLASSES 0x2000U	  /* higher class ids have no room */
+struct arena_brief {
+	__u32 sport, dport;
+	__u32 what, who;
+};
+
 /* A condition: one line. All of it must hold. */
 struct arena_cond {
 	__u8 dscp_lo, dscp_hi;
@@ -205,6 +221,7 @@ _Static_assert(sizeof(struct arena_header) == ARENA_LINE, "header is one line");
 _Static_assert(sizeof(struct arena_roots) == ARENA_LINE, "roots are one line");
 _Static_assert(sizeof(struct arena_entry4) == ARENA_LINE / 2, "two IPv4 entries a line");
 _Static_assert(sizeof(struct arena_entry6) == ARENA_LINE, "one IPv6 entry a line");
+_Static_assert(sizeof(struct arena_brief) == ARENA_LINE / ARENA_BRIEFS, "four brief entries a line");
 _Static_assert(sizeof(struct arena_cond) == ARENA_LINE, "a condition is one line");
 _Static_assert(sizeof(struct arena_bucket) == ARENA_LINE, "a bucket is one line");
 

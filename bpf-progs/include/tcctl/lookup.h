@@ -291,6 +291,40 @@ static __always_inline __u64 arena_entry6_misses(const struct arena_entry6 *e, c
 	       arena_ports_miss(e->sport, e->dport, e->cond >> 24, e->counter >> 24, e->class, key);
 }
 
+/* The first of a line's brief entries that matches: what and who of it; ARENA_NO_RULE when none does. */
+static __always_inline __u64 arena_brief_first(const struct arena_brief *e, const struct arena_key *key, __u64 *ret_who)
+{
+	__u64 ports = key->w[ARENA_W_PORTS], small = key->w[ARENA_W_SMALL], what = ARENA_NO_RULE, who = 0;
+	__u64 none = (small >> 24 & ARENA_M_PORTS) - 1; /* no ports: negative */
+
+	/* backwards: the first is the last to be seen, and stays */
+#define ARENA_TRY(n)                                                                                \
+	do {                                                                                        \
+		__u64 w = e[n].what, sport = e[n].sport, dport = e[n].dport, out, proto;            \
+		out = ARENA_OUTSIDE(ports >> 16, sport & 0xffff, sport >> 16) | none;               \
+		out |= ARENA_OUTSIDE(ports & 0xffff, dport & 0xffff, dport >> 16);                  \
+		out &= -(w / ARENA_B_PORTS & 1);                                                    \
+		proto = (small ^ w >> 20) & 0xff & -(w / ARENA_B_PROTO & 1);                        \
+		out = (__s64)(out | -proto) >> 63; /* all ones: does not match */                   \
+		ARENA_OPAQUE(out);                                                                  \
+		what = ARENA_MUX(out, w, what);                                                     \
+		who = ARENA_MUX(out, (__u64)e[n].who, who);                                         \
+	} while (0)
+	ARENA_TRY(3);
+	ARENA_TRY(2);
+	ARENA_TRY(1);
+	ARENA_TRY(0);
+#undef ARENA_TRY
+	*ret_who = who;
+	return what;
+}
+
+/* Class id and ARENA_E_* of a brief entry. */
+static __always_inline __u64 arena_brief_class(__u64 what, __u64 who)
+{
+	return who >> 20 | (what >> 19 & (ARENA_B_CLASSES / 2)) | (what >> 13 & ARENA_E_DROP);
+}
+
 /* Roots of the set tries for source and destination. A mask, not a branch: compilers make a variable offset of that,
  * see above. */
 static __always_inline void arena_set_roots(const struct arena_roots *roots, __u32 v6, __u64 ret[2])
@@ -380,7 +414,22 @@ static __always_inline int arena_walk_run(arena_t arena, const struct arena_key 
 				goto next_tree;
 			continue;
 		}
-		if (w->v6) {
+		if (arena_node_kind(node) == ARENA_KIND_BRIEF) {
+			const struct arena_brief *e = arena_line(arena, arena_node_base(node));
+			__u64 what, who;
+
+			if (!e)
+				goto over;
+			if ((e->what & ARENA_NO_RULE) >= best)
+				goto next_tree;
+			what = arena_brief_first(e, key, &who);
+			if ((what & ARENA_NO_RULE) < best) {
+				best = what & ARENA_NO_RULE;
+				counter = who & 0xfffff;
+				class = arena_brief_class(what, who);
+				goto next_tree;
+			}
+		} else if (w->v6) {
 			const struct arena_entry6 *e = arena_line(arena, arena_node_base(node));
 
 			if (!e)
