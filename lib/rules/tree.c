@@ -175,7 +175,7 @@ static const struct plan {
 	  .leaf6 = 24 },
 };
 /* Of all plans of a view together. */
-static const struct budget all_work = { 3e9, 20000 };
+static const struct budget all_work = { 4e9, 20000 };
 
 static double budget_of(const struct budget *b, size_t n)
 {
@@ -274,7 +274,7 @@ int trees_build(const struct boxes *x, unsigned int family, const struct tree_ru
 		double lines = (double)begin + budget_of(&plans[i].lines, x->n),
 		       work = budget_of(&plans[i].work, x->n);
 		/* trials leave the plans behind them something */
-		double left = (done - stats->work) * (plans[i].try ? 0.5 : 1);
+		double left = (done - stats->work) * (plans[i].try ? 0.6 : 1);
 		struct tree_stats s = *stats;
 
 		if ((plans[i].boxes && x->n > plans[i].boxes) || left <= 0)
