@@ -86,7 +86,7 @@ int crowd_split(const struct build *t, const uint32_t *ids, size_t n, enum box_f
 			nets[m++] = nets[i];
 	}
 	least = cells(nets, m, 0, 128);
-	if (least < CROWD(t->family) * (double)n)
+	if (least < t->crowd * (double)n)
 		return 0;
 	for (unsigned int i = 0; i < ARRAY_SIZE(v4); i++) {
 		unsigned int len = t->family == 4 ? v4[i] : v6[i];

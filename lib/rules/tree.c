@@ -134,11 +134,14 @@ static const struct plan {
 	size_t depth;		   /* lines over all trees, at most; 0: as a packet may walk */
 	size_t boxes;		   /* for so many at most; 0: any number */
 	bool generous, try, alone;
+	bool split; /* addresses that are crowded a little, too */
 } plans[] = {
 #define SHALLOW 64
+#define CROWD4 11
+#define CROWD6 3.5
 #define MANY 16384
 #define PLAN_WIDE                                                                                   \
-	.copies = { 400000, 40 }, .lines = { 131072, 10 }, .memory = 0.1, .gain = 0.9, .leaf4 = 48, \
+	.copies = { 400000, 40 }, .lines = { 196608, 12 }, .memory = 0.1, .gain = 0.9, .leaf4 = 48, \
 	.leaf6 = 24, .generous = true
 	/* The common case: wide trees. */
 	{ PLAN_WIDE, .work = { 6e7, 30000 }, .boxes = MANY, .depth = SHALLOW },
@@ -153,7 +156,8 @@ static const struct plan {
 	  .boxes = MANY,
 	  .try = true },
 	/* Many of them: deeper than one would like. */
-	{ PLAN_WIDE, .work = { 2e8, 30000 } },
+	{ PLAN_WIDE, .work = { 4e8, 30000 } },
+	{ PLAN_WIDE, .work = { 4e8, 30000 }, .split = true },
 	/* Leaves that take most of what a packet may walk, and cuts only where that is not enough. It cannot fail for so many
 	 * boxes as one leaf takes. */
 	{ .copies = { 2e7, 1000 },
@@ -206,6 +210,7 @@ static int trees_try(const struct boxes *x, unsigned int family, const struct tr
 		.copies0 = plan->copies.fixed,
 		.memory = plan->memory,
 		.gain = plan->gain,
+		.crowd = (family == 4 ? CROWD4 : CROWD6) / (plan->split ? 2 : 1),
 		.generous = plan->generous,
 		.alone = plan->alone,
 		.try = plan->try,

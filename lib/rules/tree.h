@@ -27,7 +27,7 @@ struct build {
 	uint32_t brief;			  /* those that brief entries check: bit i is active[i] */
 	unsigned int leaf_want, leaf_max; /* boxes */
 	double copies, copies0;		  /* allowed: per box, and besides */
-	double gain;
+	double gain, crowd;
 	double memory; /* weight of memory in the choice of a cut */
 	unsigned int round;
 	bool last;	     /* no further round: leaves may have any length */
@@ -77,8 +77,7 @@ static inline uint32_t window_span(const struct build *t, uint32_t b, const stru
 }
 
 /* The prefix length that boxes of one side (BOX_SRC0, BOX_DST0) are best split behind into two trees, 0: they are not
- * crowded. `crowded` is how many boxes of others a box shares its cell with on average. */
-#define CROWD(family) ((family) == 4 ? 12 : 3.5)
+ * crowded. That is when a box shares its cell with more than t->crowd others on average. */
 int crowd_split(const struct build *t, const uint32_t *ids, size_t n, enum box_field side, unsigned int *ret);
 
 struct choice {
