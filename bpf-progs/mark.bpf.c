@@ -7,17 +7,20 @@
 #include "tcctl/head.h"
 #include "tcctl/tag.h"
 
-/* A class's row. With a head, the arena's first line need not be read. */
+/* A class's row. With a head, which nobody writes for a program alone, the arena's first line need not be read. */
 static __always_inline const struct tcctl_class_row *row_of(struct __sk_buff *skb, __u32 class_id)
 {
+#ifdef TCCTL_PIPELINE
 	const struct tcctl_head *head = tcctl_head(skb);
 	__u64 half = TCCTL_KEY(TCCTL_ARENA_SLOT(tcctl_generation(skb), cfg.flags));
 	arena_t arena;
 
-	if (!tcctl_head_is(head))
-		return tcctl_class_row(tcctl_generation(skb), class_id);
-	arena = bpf_map_lookup_elem(&arenas, &half);
-	return arena ? arena_class_row(arena, head->class_base, head->n_classes, class_id) : NULL;
+	if (tcctl_head_is(head)) {
+		arena = bpf_map_lookup_elem(&arenas, &half);
+		return arena ? arena_class_row(arena, head->class_base, head->n_classes, class_id) : NULL;
+	}
+#endif
+	return tcctl_class_row(tcctl_generation(skb), class_id);
 }
 
 SEC("tc")
