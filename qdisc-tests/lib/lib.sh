@@ -190,10 +190,6 @@ topo_pair() {
 	must wait_until 5 in_ns client ping -qc1 -W1 fd00:1::2
 }
 
-#  client c0 ---- r0 router r1 ---- s0 server
-#  10.0.1.1/24    10.0.1.2  10.0.2.2   10.0.2.1/24
-#  fd00:1::1/64   fd00:1::2 fd00:2::2  fd00:2::1/64
-# The router's devices have other names when given.
 # eth0 (10.0.1.1) ---- eth1 of the test's own namespace. What goes to 10.0.1.2 leaves eth0, answered by nobody.
 topo_local() {
 	must ip link add eth0 type veth peer name eth1
@@ -221,6 +217,10 @@ running() {
 	done 2>/dev/null
 }
 
+#  client c0 ---- r0 router r1 ---- s0 server
+#  10.0.1.1/24    10.0.1.2  10.0.2.2   10.0.2.1/24
+#  fd00:1::1/64   fd00:1::2 fd00:2::2  fd00:2::1/64
+# The router's devices have other names when given.
 topo_router() { # [CLIENT_SIDE SERVER_SIDE]
 	local r0=${1-r0} r1=${2-r1}
 	ns_add client router server

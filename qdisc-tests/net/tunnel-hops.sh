@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Next hops of tunnels are kept for a tick of the clock: a route, a neighbour that changes under full load is followed at
-# once, on hosts that forward and on hosts that do not.
+# once, on hosts that forward and on hosts where lo alone does. On others neighbours and gateways are, as long as the route leads
+# through the same device; one that leads through another is followed by the next apply.
 #
 #                     10.1.0.1 ─ u0 ════ v0 ─ 10.1.0.2
 #   10.8.0.1 ── near ┤                                ├ far: counts what arrives by which link
@@ -44,7 +45,17 @@ passed() { "$TCCTL" --netns near status -j | jq '[.hooks[] | .packets] | add'; }
 flood() { bg flood nsenter --net=/run/netns/near -- "$PKT" send -d 10.8.0.2 -P 9 -S 9 -n 10000000 -t 60; }
 settle() { nap 0.05; } # longer than any tick
 
-changes() { # NAME
+# The flood leaves for this MAC address of the link's other end, and for v's own no more.
+turns() { # NAME TAG v MAC
+	capture_start "old$2" far "$3" ether dst "$(mac far "$3")"
+	capture_start "new$2" far "$3" -c 100 ether dst "$4"
+	capture_stop "new$2" 100
+	bg_stop "old$2" INT
+	check_eq "$1, nothing goes to the old one" "$(capture_count "old$2")" 0
+	check "$1, all of it to the new one" test "$(capture_count "new$2")" -ge 100
+}
+
+changes() { # NAME TAG
 	flood
 	check "$1: packets leave by the first link" grows v0
 	must in_ns near ip route replace 192.0.2.2 via 10.2.0.2 dev u1
@@ -53,12 +64,7 @@ changes() { # NAME
 	check "$1: all of it by the new one" grows v1
 	must in_ns near ip neigh replace 10.2.0.2 lladdr 02:00:00:00:00:99 dev u1 nud permanent
 	settle
-	capture_start "old$1" far v1 ether dst "$(mac far v1)"
-	capture_start "new$1" far v1 -c 100 ether dst 02:00:00:00:00:99
-	capture_stop "new$1" 100
-	bg_stop "old$1" INT
-	check_eq "$1: another address, nothing goes to the old one" "$(capture_count "old$1")" 0
-	check "$1: all of it to the new one" test "$(capture_count "new$1")" -ge 100
+	turns "$1: another address" "$2" v1 02:00:00:00:00:99
 	must in_ns near ip neigh replace 10.2.0.2 lladdr "$(mac far v1)" dev u1 nud permanent
 	must in_ns near ip route replace 192.0.2.2 via 10.1.0.2 dev u0
 	settle
@@ -71,9 +77,31 @@ changes() { # NAME
 	must in_ns near ip route replace 192.0.2.2 via 10.1.0.2 dev u0
 }
 
+# Where the kernel tells programs no routes, all goes through the device that the route led through when it was applied.
+changes_on_link() { # NAME TAG
+	flood
+	check "$1: packets leave by the first link" grows v0
+	must in_ns near ip neigh replace 10.1.0.2 lladdr 02:00:00:00:00:99 dev u0 nud permanent
+	settle
+	turns "$1: another address" "$2n" v0 02:00:00:00:00:99
+	must in_ns near ip neigh replace 10.1.0.2 lladdr "$(mac far v0)" dev u0 nud permanent
+	must in_ns near ip neigh replace 10.1.0.3 lladdr 02:00:00:00:00:98 dev u0 nud permanent
+	must in_ns near ip route replace 192.0.2.2 via 10.1.0.3 dev u0
+	settle
+	turns "$1: another gateway" "$2g" v0 02:00:00:00:00:98
+	must in_ns near ip route replace 192.0.2.2 via 10.2.0.2 dev u1
+	check "$1: a route through another device, apply" "$TCCTL" --netns near apply -q "$T/near.yaml"
+	settle
+	check "$1: nothing leaves by the old one" stands v0
+	check "$1: all of it by the new one" grows v1
+	bg_stop flood
+	must in_ns near ip route replace 192.0.2.2 via 10.1.0.2 dev u0
+	check "$1: back again, apply" "$TCCTL" --netns near apply -q "$T/near.yaml"
+}
+
 check "apply" "$TCCTL" --netns near apply "$T/near.yaml"
 forward 1
-changes forwarding
+changes forwarding f
 check "forwarding: drops are counted under the route" test "$(counter tx-route)" -gt 0
 
 # Where nothing is forwarded the kernel sends the first packet of each tick, through this hook once more.
@@ -92,3 +120,7 @@ for lo in 0 1; do
 	fi
 	check_eq "host, lo.forwarding=$lo: none is taken for a loop" "$(counter tx-loop)" 0
 done
+forward 0 1
+changes "host, lo.forwarding=1" l
+forward 0 0
+changes_on_link "host, lo.forwarding=0" h

@@ -87,4 +87,3 @@ check "remove" "$TCCTL" --netns near remove
 each "removed" -n
 check "apply, on one hook" "$TCCTL" --netns near apply "$T/hooks.yaml"
 each "on one hook" -u
-"$TCCTL" --netns near status >"$T/status" 2>&1
