@@ -24,7 +24,9 @@ Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-8s %s\n' $(1) $(2))
 
 CLANG ?= clang
-LLVM_OBJCOPY ?= $(shell command -v llvm-objcopy || command -v llvm-objcopy-14)
+# Distributions have it with the version behind it, too; where there is none, make shall say which program it misses.
+LLVM_OBJCOPY ?= $(firstword $(shell command -v llvm-objcopy || for v in $$(seq 30 -1 11); do command -v llvm-objcopy-$$v && break; done) \
+	llvm-objcopy)
 BPFTOOL ?= $(shell command -v bpftool 2>/dev/null || echo /usr/sbin/bpftool)
 PKGS := libbpf libmnl libcap yaml-0.1 json-c
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
