@@ -54,7 +54,7 @@ int counters_reader_get(void *reader, uint32_t id, struct tcctl_counter *ret);
 /* Set counters to zero; those in chunks that are not there are. */
 int counters_zero(int dir_fd, const uint32_t *ids, size_t n);
 
-/* All of a PERCPU_ARRAY of counters, summed over CPUs; *ret is malloc()ed with `n` entries. */
+/* All of a PERCPU_ARRAY of counters, summed over CPUs; *ret is malloc()ed with `n` entries, 0 where the map has less. */
 int counters_array_read(int fd, uint32_t n, struct tcctl_counter **ret);
 
 #endif

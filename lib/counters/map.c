@@ -97,10 +97,16 @@ int counters_array_read(int fd, uint32_t n, struct tcctl_counter **ret)
 	const int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct tcctl_counter *values = NULL, *sums = calloc(n + 1, sizeof(*sums));
 	_cleanup_free_ uint32_t *keys = calloc(n + 1, sizeof(*keys));
-	uint32_t count = n, out = 0;
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info), count, out = 0;
 
 	if (cpus < 0)
 		return cpus;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	if (n > info.max_entries)
+		n = info.max_entries; /* made by another build, which counted less: the rest of the sums stays 0 */
+	count = n;
 	values = calloc((size_t)n * cpus + 1, sizeof(*values));
 	if (!values || !sums || !keys)
 		return -ENOMEM;
