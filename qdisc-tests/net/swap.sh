@@ -51,7 +51,41 @@ flood() { # N FIRST SECOND
 	sent=$(grep -oE '"sent":[0-9]+' flood.out | sed 's/.*://')
 	echo "# sent $sent, received $received"
 }
-need_cmd bc strace
+need_cmd bc strace bpftool jq
+
+# What packets find in `heads` is what the arenas say: stamp, what the rules look at, seed, classes; nothing where there is no arena.
+bytes_of() { # MAP KEY FIRST LAST: bytes of an element
+	"$BPFTOOL" -j map lookup $1 key "$2" 0 0 0 2>/dev/null | jq -r "[.value[$3:$4][]? | ltrimstr(\"0x\")] | join(\"\")"
+}
+heads_hold() { # NAME: of the namespace's only pipeline
+	local g slot head id want used=0
+	g=$(echo /sys/fs/bpf/tcctl/*/default/p*/tc/globals)
+	for slot in 0 1; do
+		head=$(bytes_of "pinned $g/heads" $slot 0 24)
+		id=$(bytes_of "pinned $g/arenas" $slot 0 4)
+		if [[ -n $id ]]; then
+			want=$(bytes_of "id $((16#${id:6:2}${id:4:2}${id:2:2}${id:0:2}))" 0 8 32)
+			used=$((used + 1))
+		else
+			want=$(printf '%048d' 0)
+		fi
+		check_eq "$1: head $slot is its arena's" "$head" "$want"
+	done
+	check "$1: there is one in use" test $used -gt 0
+}
+stamps() { local g; g=$(echo /sys/fs/bpf/tcctl/*/default/p*/tc/globals); for slot in 0 1; do bytes_of "pinned $g/heads" $slot 0 4; done; }
+apply a.yaml
+heads_hold "apply"
+before=$(stamps)
+apply b.yaml
+heads_hold "other rules"
+check "other rules: another stamp" test "$(stamps)" != "$before"
+apply d.yaml
+heads_hold "other programs"
+apply c.yaml
+heads_hold "both"
+check "remove" "$TCCTL" remove -q --netns client
+
 
 flood ${SWAPS:-10} a.yaml b.yaml
 check_eq "$((${SWAPS:-10} * 2)) changes of rules: only the old and the new class are seen" "$seen" "8 46"
