@@ -19,7 +19,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	if (tcctl_flags(skb) & family && tcctl_unlikely(!tcctl_l4_icmp(skb)))
 		return tcctl_lost_l4(skb);
 #ifdef TCCTL_PIPELINE
-	if ((cfg.decap || cfg.encap) && !(cfg.flags & TCCTL_CFG_OBSERVE) && tcctl_flags(skb) & TCCTL_F_ICMP) {
+	if (cfg.decap && !(cfg.flags & TCCTL_CFG_OBSERVE) && tcctl_flags(skb) & TCCTL_F_ICMP) {
 		if (tcctl_flags(skb) & TCCTL_F_IPV4)
 			tcctl_path_hear(skb);
 		else

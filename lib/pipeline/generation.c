@@ -189,6 +189,17 @@ static int udp_port_add(struct loading *l, uint16_t port, const struct loc *loc,
 	return 0;
 }
 
+/* The slot of a port; udp_port_add() has given it one. */
+static uint32_t udp_slot(const struct loading *l, uint16_t port)
+{
+	int slot = pipeline_udp_slot(port);
+
+	for (unsigned int i = 0; slot < 0 && i < ARRAY_SIZE(l->cfg.udp_port); i++)
+		if (l->cfg.udp_used >> i & 1 && l->cfg.udp_port[i] == port)
+			slot = (int)(TCCTL_UDP_USER + i);
+	return (uint32_t)slot;
+}
+
 /* Ports of users' handlers and of tunnels: a well-known one has its slot, others get the free ones in order. */
 static int udp_slots(struct loading *l)
 {
@@ -204,18 +215,9 @@ static int udp_slots(struct loading *l)
 	}
 	for (size_t i = 0; i < t->n_ports && !err; i++)
 		err = udp_port_add(l, t->ports[i].port, NULL, &n);
+	for (size_t i = 0; i < t->n_ports && !err; i++)
+		l->cfg.udp_tunnels |= 1U << udp_slot(l, t->ports[i].port);
 	return err;
-}
-
-/* The slot of a port; udp_slots() has given it one. */
-static uint32_t udp_slot(const struct loading *l, uint16_t port)
-{
-	int slot = pipeline_udp_slot(port);
-
-	for (unsigned int i = 0; slot < 0 && i < ARRAY_SIZE(l->cfg.udp_port); i++)
-		if (l->cfg.udp_used >> i & 1 && l->cfg.udp_port[i] == port)
-			slot = (int)(TCCTL_UDP_USER + i);
-	return (uint32_t)slot;
 }
 
 /* Does the pipeline need what is in an auxiliary slot? */

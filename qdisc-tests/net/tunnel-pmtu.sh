@@ -64,4 +64,12 @@ for i in 1 2 3 4; do
 	check_eq "${names[i]}: TCP, same bytes at both ends" "$?:$(jq .same <sent)" 0:true
 	receiver_wait r >/dev/null
 done
+
+# somebody else's: the client's own datagrams to the same port, which go through near as they are
+must ip -n mid route add 10.7.0.0/24 via 10.9.1.1
+capture_start icmp client c0 'icmp[0] = 3 and icmp[1] = 4'
+in_ns client "$PKT" send -d 10.9.2.2 -P 5555 -n 1 -l 1400 >/dev/null
+capture_stop icmp 1
+check_match "an error about others' packets goes on as it is" "$(tcpdump -nvr icmp.pcap 2>/dev/null | tr '\n' ' ')" \
+	'10\.9\.2\.2 unreachable - need to frag \(mtu 1300\).* proto UDP .*\.5555: UDP'
 check_match "counted" "$("$TCCTL" --netns near status)" 'tx-answered'

@@ -266,6 +266,7 @@ struct tcctl_cfg {
 	__u16 udp_port[8];
 	__u32 decap; /* bit per enum tcctl_tunnel_type: the pipeline decapsulates such tunnels; others' code is not even verified */
 	__u32 encap; /* the same for encapsulation */
+	__u32 udp_tunnels; /* bit by slot of jt_udp: a tunnel's */
 };
 
 #endif

@@ -48,7 +48,7 @@ struct tcctl_encap {
 	__u32 wire;	  /* of segments that are more than the MTU together: the longest, from the inner L3 header on */
 	__u32 sum;	  /* of the payload, folded */
 	__u32 hop;	  /* key of `hops`: the entry of the packet that was sent last */
-	__u32 expected;	  /* the kernel was asked to send that one, it may come by here: see tcctl/hops.h */
+	__u32 expected;	  /* the kernel was asked to send that one, it may come by here: tcctl_hop_from(); else 0 */
 	__u32 again;	  /* flood: key of `agains`, the copy that was sent through the hook last */
 	__u32 flood_next; /* flood: the remote that is next */
 	__u32 flood_own;  /* flood: the remote that the packet itself goes to */

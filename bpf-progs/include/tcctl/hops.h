@@ -33,7 +33,7 @@ struct tcctl_hop {
 	__u32 state;	/* enum tcctl_hop_state */
 	__u32 ifindex;	/* to leave through */
 	__u32 mac[3];	/* destination and source */
-	__u32 len;	/* longest packet that was found to fit */
+	__u32 len;	/* longest packet that was found to fit, from the outer L3 header on */
 };
 _Static_assert(sizeof(struct tcctl_hop) == 64, "a cache line");
 
@@ -45,6 +45,25 @@ struct {
 	__type(value, struct tcctl_hop);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } hops SEC(".maps") __weak;
+
+static __always_inline __u32 tcctl_outer_overhead(const struct tcctl_tunnel *row)
+{
+	return row->header_len + (row->flags & TCCTL_TF_INNER_ETH ? 14 : 0);
+}
+
+/* From the outer L3 header on, of segments the longest, for the kernel to compare with the route's MTU. 0: not known. */
+static __always_inline __u32 tcctl_outer_length(struct __sk_buff *skb, const struct tcctl_encap *s, const struct tcctl_tunnel *row)
+{
+	__u32 len = tcctl_field(skb, len) - TCCTL_DATA_OFFSET, over = tcctl_outer_overhead(row);
+
+	if (tcctl_unlikely(tcctl_field(skb, gso_size))) {
+		if (!row->mtu)
+			return 0;
+		if (len - over > row->mtu)
+			len = s->wire + over;
+	}
+	return len > 0xffff ? 0 : len;
+}
 
 /* The packet's entry, made anew when it is not one of this tick. NULL: the packet is cut short. */
 static __always_inline struct tcctl_hop *tcctl_hop(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row)
@@ -76,9 +95,8 @@ static __always_inline struct tcctl_hop *tcctl_hop(struct __sk_buff *skb, struct
 	if (tcctl_likely(hop->tick == now && hop->tunnel == tunnel && hop->from == from && hop->first == first &&
 			 hop->ports == ports && hop->dst[0] == d0) &&
 	    hop->dst[1] == d1 && hop->dst[2] == d2 && hop->dst[3] == d3) {
-		/* whether a longer one fits is for the kernel to say; of segments it looks at none */
-		if (tcctl_unlikely(tcctl_field(skb, len) > hop->len && !tcctl_field(skb, gso_size)) &&
-		    hop->state == TCCTL_HOP_KNOWN)
+		/* whether a longer one fits is for the kernel to say */
+		if (tcctl_unlikely(tcctl_outer_length(skb, s, row) > hop->len) && hop->state == TCCTL_HOP_KNOWN)
 			hop->state = TCCTL_HOP_NONE;
 		return hop;
 	}
@@ -97,9 +115,10 @@ static __always_inline struct tcctl_hop *tcctl_hop(struct __sk_buff *skb, struct
 }
 
 /* The routing table's answer, in s->fib. */
-static __always_inline void tcctl_hop_keep(struct __sk_buff *skb, struct tcctl_encap *s, struct tcctl_hop *hop)
+static __always_inline void tcctl_hop_keep(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row,
+					   struct tcctl_hop *hop)
 {
-	__u32 len = tcctl_field(skb, gso_size) ? 0 : tcctl_field(skb, len);
+	__u32 len = tcctl_outer_length(skb, s, row);
 	const __u16 *dst = (const __u16 *)s->fib.dmac, *src = (const __u16 *)s->fib.smac;
 	__u16 *mac = (__u16 *)hop->mac;
 
@@ -113,11 +132,20 @@ static __always_inline void tcctl_hop_keep(struct __sk_buff *skb, struct tcctl_e
 	hop->state = TCCTL_HOP_KNOWN;
 }
 
-/* The kernel sends the packet on its own, without telling us. */
-static __always_inline void tcctl_hop_expect(struct tcctl_encap *s, struct tcctl_hop *hop)
+/* Where a packet comes from, and its protocol: what the entry itself does not have. Never 0. */
+static __always_inline __u32 tcctl_hop_from(__u32 first, __u32 last, __u32 proto)
 {
+	return ((first ^ last) * 0x9e3779b1U ^ proto << 1) | 1;
+}
+
+/* The kernel sends the packet on its own, without telling us. */
+static __always_inline void tcctl_hop_expect(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row,
+					     struct tcctl_hop *hop)
+{
+	const __u32 *local = (const __u32 *)row->local;
+
 	hop->state = TCCTL_HOP_UNTOLD;
-	s->expected = 1;
+	s->expected = tcctl_hop_from(local[0], row->family == 6 ? local[3] : 0, tcctl_proto(skb));
 }
 
 /*
@@ -127,12 +155,15 @@ static __always_inline void tcctl_hop_expect(struct tcctl_encap *s, struct tcctl
 static __always_inline bool tcctl_hop_see(struct __sk_buff *skb, struct tcctl_encap *s)
 {
 	__u32 flags = tcctl_flags(skb), v6 = flags & TCCTL_F_IPV6;
+	__u32 expected = s->expected;
 	struct tcctl_hop *hop;
 	const __u32 *mac;
 
-	if (tcctl_likely(!s->expected))
+	if (tcctl_likely(!expected))
 		return false;
 	s->expected = 0;
+	if (expected != (v6 ? tcctl_hop_from(s->w[2], s->w[5], tcctl_proto(skb)) : tcctl_hop_from(s->w[3], 0, tcctl_proto(skb))))
+		return false;
 	if (!(flags & TCCTL_F_L2) || flags & TCCTL_F_VLAN || !(flags & (TCCTL_F_IPV4 | TCCTL_F_IPV6)) || tcctl_l3(skb) != 14 ||
 	    !(tcctl_hook(skb) & TCCTL_HOOK_EGRESS))
 		return false;

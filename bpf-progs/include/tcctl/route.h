@@ -37,31 +37,14 @@ static __always_inline long tcctl_fib(struct __sk_buff *skb, struct tcctl_encap 
 	return bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags);
 }
 
-static __always_inline __u32 tcctl_outer_overhead(const struct tcctl_tunnel *row)
-{
-	return row->header_len + (row->flags & TCCTL_TF_INNER_ETH ? 14 : 0);
-}
-
-/* From the outer L3 header on, of segments the longest, for the kernel to compare with the route's MTU. 0: not known. */
-static __always_inline __u32 tcctl_outer_length(struct __sk_buff *skb, const struct tcctl_encap *s, const struct tcctl_tunnel *row)
-{
-	__u32 len = tcctl_field(skb, len) - TCCTL_DATA_OFFSET, over = tcctl_outer_overhead(row);
-
-	if (tcctl_unlikely(tcctl_field(skb, gso_size))) {
-		if (!row->mtu)
-			return 0;
-		if (len - over > row->mtu)
-			len = s->wire + over;
-	}
-	return len > 0xffff ? 0 : len;
-}
-
-/* The route to the remote has less than the tunnel: for the packets that follow, see encap. */
-static __always_inline void tcctl_path_learn(const struct tcctl_encap *s, const struct tcctl_tunnel *row)
+/* The route to the remote has less than the tunnel: for the packets that follow, see encap. `asked`: of the packet. */
+static __always_inline void tcctl_path_learn(const struct tcctl_encap *s, const struct tcctl_tunnel *row, __u32 asked)
 {
 	__u32 mtu = s->fib.tot_len, over = tcctl_outer_overhead(row); /* mtu_result, since 5.12 */
 	struct tcctl_tunnel *known = (struct tcctl_tunnel *)row;
 
+	if (mtu == asked) /* before: only that this is too long. Next lower usual MTU, RFC 1191 section 7 */
+		mtu = mtu > 1492 ? 1492 : mtu > 1280 ? 1280 : mtu > 1006 ? 1006 : 576;
 	if (mtu <= over || mtu - over >= row->mtu)
 		return;
 	known->path_mtu = mtu - over;
@@ -161,10 +144,10 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 		if (ret != BPF_FIB_LKUP_RET_FWD_DISABLED && row->underlay && ifindex != row->underlay)
 			ret = -1;
 		if (tcctl_likely(ret == BPF_FIB_LKUP_RET_SUCCESS))
-			tcctl_hop_keep(skb, s, hop);
+			tcctl_hop_keep(skb, s, row, hop);
 	}
 	if (ret == BPF_FIB_LKUP_RET_FWD_DISABLED) {
-		tcctl_hop_expect(s, hop);
+		tcctl_hop_expect(skb, s, row, hop);
 		if (cfg.flags & TCCTL_CFG_RAW && bpf_skb_change_head(skb, 14, 0)) /* see below */
 			return tcctl_encap_drop(skb, row, TCCTL_TUN_TX_FAILED);
 		/* Not a router. The kernel looks the route up itself, through the device that led there. */
@@ -194,7 +177,7 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 		return tcctl_send_unresolved(skb, ifindex, &s->neigh, sizeof(s->neigh));
 	}
 	if (ret == BPF_FIB_LKUP_RET_FRAG_NEEDED)
-		tcctl_path_learn(s, row);
+		tcctl_path_learn(s, row, tcctl_outer_length(skb, s, row));
 	return tcctl_encap_drop(skb, row, ret == BPF_FIB_LKUP_RET_FRAG_NEEDED ? TCCTL_TUN_TX_MTU : TCCTL_TUN_TX_ROUTE);
 }
 
