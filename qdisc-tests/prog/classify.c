@@ -5,6 +5,7 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "classifier.h"
@@ -201,6 +202,52 @@ static void test_counters(void)
 	rulegen_free(spec);
 }
 
+/*
+ * Without a head (stock tc, or while an arena is exchanged) the arena itself is asked; the flow cache answers all the same.
+ * `walk` shows which packets it knew nothing of.
+ */
+static void test_headless(void)
+{
+	struct rulegen_options o = { .mix = RULEGEN_FW, .n_rules = 1000, .seed = 3 };
+	const uint32_t runs = TCCTL_CNT_STAGE + TCCTL_STAGE_WALK, half = 0;
+	const struct tcctl_head none = {};
+	struct spec *spec = rulegen_make(&o);
+	struct classifier_packet bytes;
+	struct rules_packet p;
+	struct tcctl_head head;
+	uint64_t state = 12;
+	unsigned int found = 0, walked = 0;
+	long long before;
+	int got;
+
+	test_case("TCP and UDP with and without a head: one class, from the rules first, then from the cache");
+	if (load(spec, 0) && test_eq(bpf_map_lookup_elem(c.heads, &half, &head), 0)) {
+		test_ok(head.stamp);
+		for (unsigned int i = 0; i < 20000 && found < 200; i++) {
+			rulegen_packet_near(&state, spec, spec->rulesets, &p);
+			if ((p.proto != 6 && p.proto != 17) || !p.has_ports || p.frag != SPEC_FRAG_WHOLE)
+				continue;
+			found++;
+			classifier_packet_make(&p, i, 0, false, &bytes);
+			for (unsigned int time = 0; time < 3; time++) {
+				bool without = (found + time) & 1;
+
+				test_eq(bpf_map_update_elem(c.heads, &half, without ? &none : &head, BPF_ANY), 0);
+				before = classifier_fixed(&c, runs);
+				if (!test_eq(classifier_run(&c, &bytes, 1, &got, NULL), 0) || !test_eq(got, expected(spec, &p)))
+					break;
+				if (time)
+					test_eq(classifier_fixed(&c, runs), before);
+				else
+					walked += classifier_fixed(&c, runs) > before;
+			}
+		}
+		test_eq(found, 200);
+		test_ok(walked > 100); /* the others were flows of earlier packets */
+	}
+	rulegen_free(spec);
+}
+
 /* A packet near the rules whose look-up reads at least `lines` lines and finds a class. */
 static bool find_long(const struct spec *spec, unsigned int lines, struct rules_packet *p)
 {
@@ -275,6 +322,16 @@ static void test_walk(void)
 	rulegen_free(spec);
 }
 
+/* The flow cache is per CPU: what one run leaves there the next one has to find. */
+static void stay(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	test_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
 int main(void)
 {
 	int err = classifier_open(classifier_object("classify.bpf.o"), &c);
@@ -287,10 +344,12 @@ int main(void)
 	test_case("the program loads");
 	if (!test_eq(err, 0))
 		return test_done();
+	stay();
 	test_counters();
 	test_fragments();
 	test_swap();
 	test_walk();
+	test_headless();
 	for (enum rulegen_mix mix = RULEGEN_ACL; mix <= RULEGEN_IPC; mix++) {
 		differential(mix, RULEGEN_ABSOLUTE, 10, 20000, 1);
 		differential(mix, RULEGEN_RELATIVE, 1000, 10000, 2);
