@@ -4,7 +4,7 @@
 # where there are such. Each sends traffic both ways, and none may arrive once the other end is gone.
 # also-vm: full
 # modules: vxlan sit ip_gre gtp bridge veth sch_ingress cls_bpf
-# timeout: 180
+# timeout: 400
 . "${0%/*}/../lib/lib.sh"
 need_cmd jq nc
 need_file "$TCCTL"
