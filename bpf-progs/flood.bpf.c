@@ -15,6 +15,7 @@
 
 #define L3 TCCTL_DATA_OFFSET
 #define REMOTES_A_RUN 8
+#define UNSENT 256 /* beyond BPF_FIB_LKUP_RET_*: the kernel, or a full queue, refused a copy */
 
 static __always_inline __u32 add16(__u32 check, __u64 difference)
 {
@@ -81,7 +82,7 @@ static __always_inline bool readdress(struct __sk_buff *skb, struct tcctl_encap 
 	return !bpf_skb_store_bytes(skb, l4_at, l4, 16, BPF_F_RECOMPUTE_CSUM);
 }
 
-/* Send a copy to where the outer header says. Returns a BPF_FIB_LKUP_RET_*, or negative. */
+/* Send a copy to where the outer header says. Returns a BPF_FIB_LKUP_RET_*, UNSENT, or negative: no route. */
 static __always_inline long copy(struct __sk_buff *skb, struct tcctl_encap *s, const struct tcctl_tunnel *row)
 {
 	__u16 *mac = (__u16 *)s->chunk;
@@ -95,9 +96,19 @@ static __always_inline long copy(struct __sk_buff *skb, struct tcctl_encap *s, c
 		mac[i] = ((__u16 *)s->fib.dmac)[i];
 		mac[3 + i] = ((__u16 *)s->fib.smac)[i];
 	}
-	if (bpf_skb_store_bytes(skb, 0, mac, 12, 0))
-		return -1;
-	return tcctl_clone_redirect(skb, s->fib.ifindex, 0);
+	if (bpf_skb_store_bytes(skb, 0, mac, 12, 0) || tcctl_clone_redirect(skb, s->fib.ifindex, 0))
+		return UNSENT;
+	return BPF_FIB_LKUP_RET_SUCCESS;
+}
+
+/* The tunnel's counter for what copy() returned. */
+static __always_inline __u32 counter_of(long ret)
+{
+	if (!ret)
+		return TCCTL_TUN_TX_FLOODED;
+	if (ret == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return TCCTL_TUN_TX_MTU;
+	return ret == UNSENT ? TCCTL_TUN_TX_FAILED : TCCTL_TUN_TX_ROUTE;
 }
 
 static __always_inline const struct tcctl_remote *remote_at(void *table, const struct tcctl_tunnel *row, __u32 i)
@@ -138,11 +149,10 @@ static __always_inline int replicate(struct __sk_buff *skb, struct tcctl_encap *
 			continue;
 		}
 		if (ret == BPF_FIB_LKUP_RET_NO_NEIGH || ret == BPF_FIB_LKUP_RET_FWD_DISABLED)
-			ret = tcctl_again_send(skb, s);
-		if (!ret)
-			tcctl_count_id(skb, row->counters + TCCTL_TUN_TX_FLOODED);
-		else
-			tcctl_count_id(skb, row->counters + TCCTL_TUN_TX_ROUTE);
+			ret = tcctl_again_send(skb, s) ? UNSENT : BPF_FIB_LKUP_RET_SUCCESS;
+		else if (ret == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+			tcctl_path_learn(s, row, tcctl_outer_length(skb, s, row));
+		tcctl_count_id(skb, row->counters + counter_of(ret));
 		at++;
 	}
 	/* what was sent may have come by here, and left its own in the state */

@@ -12,17 +12,22 @@
  * The mark (skb->mark, and skb->tc_index for the place of the note) can be imitated by who sets them, so it only says where to
  * look: a packet whose headers are not those of the note is not one of ours. Per CPU; where received packets
  * change the CPU (RPS) copies at ingress are not found and left to the stack, without having been classified.
+ *
+ * A note waits for its copy, and no other takes its place: there are as many as the queue has packets (net.core.netdev_max_backlog,
+ * 1000), and what would be one more is not sent. A copy that was lost in between leaves its note behind for some ticks.
  */
 #ifndef TCCTL_AGAIN_H
 #define TCCTL_AGAIN_H
 
 #include "tcctl/encap.h"
 
-#define TCCTL_AGAINS 64 /* copies that wait on a CPU; a power of two */
+#define TCCTL_AGAINS 1024 /* copies that wait on a CPU; a power of two */
+#define TCCTL_AGAIN_TICKS 16 /* of the kernel's clock that a note waits: 16 to 160 ms, by CONFIG_HZ */
 
 struct tcctl_again {
 	__u32 words[10]; /* of the packet from the outer IP header on; IPv4: UDP and the tunnel's header with it */
-	__u32 offsets, proto, ports, class; /* context */
+	__u32 offsets, proto, ports, class; /* context; class is 0 when no copy waits */
+	__u32 made; /* bpf_jiffies64(), low bits */
 	__u32 mark, priority, tc_index; /* as they were; the kernel clears the priority of what comes in */
 };
 
@@ -34,16 +39,16 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } agains SEC(".maps") __weak;
 
-/* Send a copy of the encapsulated packet through this hook once more. 0, or negative. */
+/* Send a copy of the encapsulated packet through this hook once more. 0, or not: too many wait, or the kernel refused it. */
 static __always_inline long tcctl_again_send(struct __sk_buff *skb, struct tcctl_encap *s)
 {
-	__u32 mark = skb->mark, tc_index = skb->tc_index, w[10];
+	__u32 mark = skb->mark, tc_index = skb->tc_index, now = bpf_jiffies64(), w[10];
 	struct tcctl_again *a;
 	long err;
 
 	s->again = (s->again + 1) % TCCTL_AGAINS;
 	a = bpf_map_lookup_elem(&agains, &s->again);
-	if (!a || !tcctl_read_l3(skb, TCCTL_DATA_OFFSET, w, 10))
+	if (!a || (a->class && now - a->made < TCCTL_AGAIN_TICKS) || !tcctl_read_l3(skb, TCCTL_DATA_OFFSET, w, 10))
 		return -1;
 	for (int i = 0; i < 10; i++)
 		a->words[i] = w[i];
@@ -51,6 +56,7 @@ static __always_inline long tcctl_again_send(struct __sk_buff *skb, struct tcctl
 	a->proto = tcctl_cb(skb, TCCTL_CB_PROTO);
 	a->ports = tcctl_cb(skb, TCCTL_CB_PORTS);
 	a->class = tcctl_cb(skb, TCCTL_CB_CLASS);
+	a->made = now;
 	a->mark = mark;
 	a->priority = skb->priority;
 	a->tc_index = tc_index;
@@ -59,6 +65,8 @@ static __always_inline long tcctl_again_send(struct __sk_buff *skb, struct tcctl
 	err = tcctl_clone_redirect(skb, skb->ifindex, tcctl_hook(skb) & TCCTL_HOOK_EGRESS ? 0 : BPF_F_INGRESS);
 	skb->mark = mark;
 	skb->tc_index = tc_index;
+	if (err)
+		a->class = 0;
 	return err;
 }
 

@@ -233,9 +233,10 @@ enum tcctl_tunnel_counter {
 	TCCTL_TUN_TX_UNKNOWN,	 /* drop: no station, no flooding */
 	TCCTL_TUN_TX_PAYLOAD,	 /* not a drop: a kind that the tunnel does not carry (IPv6 into a 4in4 tunnel), what must not
 				  * leave its link (neighbour discovery) or has no TTL left, left alone */
-	TCCTL_TUN_TX_FAILED,	 /* drop: the kernel refused to make room, or no memory */
+	TCCTL_TUN_TX_FAILED,	 /* drop: the kernel refused to make room, or no memory; too many copies wait to be sent */
 	TCCTL_TUN_TX_LOOP,	 /* not a drop: already is a packet of this tunnel, left alone */
-	TCCTL_TUN_TX_FLOODED,	 /* not a drop: copies made by replication */
+	TCCTL_TUN_TX_FLOODED,	 /* not a drop: copies made by replication. One that passes the hook a second time and is dropped
+				  * at its end (a route that has just gone) counts there as well */
 	TCCTL_TUN_MAX,
 };
 _Static_assert(TCCTL_TUN_MAX == 16, "counter ids of a tunnel: counters + enum tcctl_tunnel_counter");
