@@ -29,7 +29,7 @@ const struct status_tunnel_event status_tunnel_events[TCCTL_TUN_MAX] = {
 	[TCCTL_TUN_TX_UNKNOWN] = { "tx-unknown", "destination unknown, and no flooding", true },
 	[TCCTL_TUN_TX_PAYLOAD] = { "tx-payload", "of a kind that the tunnel does not carry: left alone",
 				   false },
-	[TCCTL_TUN_TX_FAILED] = { "tx-failed", "the kernel refused to make room", true },
+	[TCCTL_TUN_TX_FAILED] = { "tx-failed", "the kernel refused to make room, or a copy", true },
 	[TCCTL_TUN_TX_LOOP] = { "tx-loop", "was a packet of this tunnel already: left alone", false },
 	[TCCTL_TUN_TX_FLOODED] = { "tx-flooded", "copies made for several remotes", false },
 };
