@@ -103,8 +103,9 @@ $(B)/bpf/%.bpf.o: bpf-progs/%.bpf.c $(B)/.bpf-flags
 $(B)/bpf/pipeline/%.bpf.o: bpf-progs/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -DTCCTL_PIPELINE -MF $@.d -c $< -o $@
-	$(Q)$(LLVM_OBJCOPY) -R .BTF.ext -R .rel.BTF.ext $@
+	@# one command: make does not delete what it made when the second of two is a program that is not there
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DTCCTL_PIPELINE -MF $@.d -c $< -o $@ && \
+		$(LLVM_OBJCOPY) -R .BTF.ext -R .rel.BTF.ext $@
 
 $(B)/tests/%.bpf.o: qdisc-tests/%.bpf.c $(B)/.bpf-flags
 	$(call say,BPF,$@)
