@@ -14,7 +14,7 @@ run() { # TEST WHERE
 	out=$("$B/tests/prog/$1" 2>&1)
 	rc=$?
 	bad=$(grep -c '^not ok' <<<"$out")
-	check_eq "$1, $2" "$rc:$bad" 0:0 || grep -v '^ok' <<<"$out" | cut -c1-300 | tail -n40 | sed 's/^/#   /'
+	check_eq "$1, $2" "$rc:$bad" 0:0 || { grep '^not ok' <<<"$out"; grep -v '^\(not \)\?ok' <<<"$out" | tail -n40; } | cut -c1-300 | sed 's/^/#   /'
 }
 for harden in ${HARDEN-0 2}; do
 	sysctl -qw net.core.bpf_jit_harden=$harden 2>/dev/null
