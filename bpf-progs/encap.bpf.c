@@ -17,12 +17,6 @@
 #include "tcctl/mss.h"
 #include "tcctl/tag.h"
 
-static __always_inline bool is_udp(__u32 type)
-{
-	return type == TCCTL_T_VXLAN || type == TCCTL_T_GENEVE || type == TCCTL_T_GTPU || type == TCCTL_T_FOU ||
-	       type == TCCTL_T_GUE || type == TCCTL_T_MPLS_UDP;
-}
-
 #define WORD(bytes, i) (((const __u32 *)(bytes))[i])
 
 /*
@@ -99,7 +93,7 @@ static __always_inline bool is_own(struct __sk_buff *skb, const struct tcctl_enc
 		return proto == TCCTL_IP_IPIP || proto == TCCTL_IP_IPV6;
 	if (type == TCCTL_T_GRE || type == TCCTL_T_MPLS_GRE)
 		return proto == TCCTL_IP_GRE;
-	if (!is_udp(type) || proto != TCCTL_IP_UDP)
+	if (!tcctl_tunnel_is_udp(type) || proto != TCCTL_IP_UDP)
 		return false;
 	/* of a later fragment, and of what the kernel's device made, the port is not known */
 	if (!(tcctl_flags(skb) & TCCTL_F_PORTS) || row->type == TCCTL_T_METADATA)

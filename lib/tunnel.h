@@ -34,9 +34,6 @@ unsigned int tunnel_overhead(const struct spec_tunnel *t);
 /* Does what is put in front of a packet depend on its length or bytes, so that an aggregate cannot have it? */
 bool tunnel_needs_cut(const struct spec_tunnel *t);
 
-/* Is the kind of encapsulation in UDP? */
-bool tunnel_is_udp(uint8_t type);
-
 /* Keys of `decaps` without the remote: two for a tunnel of both families. Returns how many. */
 unsigned int tunnel_decap_keys(const struct spec_tunnel *t, struct tcctl_decap_key ret[2]);
 

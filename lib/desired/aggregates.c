@@ -62,7 +62,7 @@ static void warn(const struct looking *l, const struct model_hook *h, const stru
 	if (more)
 		snprintf(others, sizeof(others), " (and %u more)", more);
 	g = diag_warning(l->diags, loc, "tunnel %s%s: aggregates of TCP (%s) %s", t->name, others, where,
-			 tunnel_is_udp(t->type) && t->type != TCCTL_T_GTPU ?
+			 tcctl_tunnel_is_udp(t->type) && t->type != TCCTL_T_GTPU ?
 				 "go into it without the UDP checksum" :
 				 "cannot go into it, where each packet has a header of its own, and are dropped");
 	if (l->tunnels[tunnel].device == link->ifindex)

@@ -48,7 +48,7 @@ struct pipeline_tunnels pipeline_tunnels_make(const struct spec *spec, const str
 			p.flags |= PIPELINE_TUNNELS_INNER_ETH;
 		if (t->flags & TCCTL_TF_LEARN)
 			p.flags |= PIPELINE_TUNNELS_LEARN;
-		if (tunnel_is_udp(t->type))
+		if (tcctl_tunnel_is_udp(t->type))
 			add_port(t, &p);
 	}
 	for (size_t i = 0; i < spec->n_tunnels; i++) {

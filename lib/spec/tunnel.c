@@ -245,7 +245,7 @@ static const struct spec_key tunnel_keys[KEY_MAX] = {
 
 #define T(type) (1U << TCCTL_T_##type)
 #define ETH_TYPES (T(VXLAN) | T(GENEVE) | T(GRE))
-#define UDP_TYPES (T(VXLAN) | T(GENEVE) | T(GTPU) | T(FOU) | T(GUE) | T(MPLS_UDP))
+#define UDP_TYPES TCCTL_T_UDP_TYPES
 #define IP_TYPES (UDP_TYPES | T(IPIP) | T(GRE) | T(MPLS_GRE))
 #define METADATA (1U << 31) /* also with mode: metadata, where the type allows the key */
 

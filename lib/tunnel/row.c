@@ -47,12 +47,6 @@
 /* Since Linux 5.13; headers of older ones may be without it. */
 #define ENCAP_L2_ETH (1ULL << 6)
 
-bool tunnel_is_udp(uint8_t type)
-{
-	return type == TCCTL_T_VXLAN || type == TCCTL_T_GENEVE || type == TCCTL_T_GTPU ||
-	       type == TCCTL_T_FOU || type == TCCTL_T_GUE || type == TCCTL_T_MPLS_UDP;
-}
-
 /* --- the template --------------------------------------------------------------------------------------- */
 
 struct template
@@ -311,7 +305,7 @@ static uint64_t adjust_flags(const struct spec_tunnel *t, const struct tunnel_re
 	uint64_t flags = BPF_F_ADJ_ROOM_FIXED_GSO;
 
 	flags |= t->family == 4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
-	if (tunnel_is_udp(t->type))
+	if (tcctl_tunnel_is_udp(t->type))
 		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_UDP;
 	else if (t->type == TCCTL_T_GRE || t->type == TCCTL_T_MPLS_GRE)
 		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
@@ -337,7 +331,7 @@ static unsigned int header_length(const struct spec_tunnel *t)
 {
 	unsigned int n = t->family == 6 ? IPV6_LEN : IPV4_LEN;
 
-	if (tunnel_is_udp(t->type))
+	if (tcctl_tunnel_is_udp(t->type))
 		n += UDP_LEN;
 	switch (t->type) {
 	case TCCTL_T_GRE:

@@ -50,11 +50,8 @@ static __always_inline bool tcctl_is_for_stack(struct __sk_buff *skb)
  */
 static __always_inline bool tcctl_is_uncut(struct __sk_buff *skb, const struct tcctl_tunnel *row)
 {
-	__u32 type = row->type;
-
 	return tcctl_unlikely(tcctl_field(skb, gso_size)) && !(cfg.flags & TCCTL_CFG_CLEAR_GSO) && tcctl_proto(skb) == TCCTL_IP_UDP &&
-	       (type == TCCTL_T_VXLAN || type == TCCTL_T_GENEVE || type == TCCTL_T_GTPU || type == TCCTL_T_FOU ||
-		type == TCCTL_T_GUE || type == TCCTL_T_MPLS_UDP);
+	       tcctl_tunnel_is_udp(row->type);
 }
 
 /*

@@ -42,6 +42,15 @@ enum tcctl_tunnel_type {
 	TCCTL_T_MAX,
 };
 
+/* Those in UDP, a bit for each. */
+#define TCCTL_T_UDP_TYPES                                                                      \
+	(1U << TCCTL_T_VXLAN | 1U << TCCTL_T_GENEVE | 1U << TCCTL_T_GTPU | 1U << TCCTL_T_FOU | \
+	 1U << TCCTL_T_GUE | 1U << TCCTL_T_MPLS_UDP)
+static inline int tcctl_tunnel_is_udp(__u32 type)
+{
+	return type < TCCTL_T_MAX && TCCTL_T_UDP_TYPES >> type & 1;
+}
+
 /*
  * cb[4] bits 31..16, the packet's tunnel: 15 out, 14..13 decapsulations so far, 12..0 tunnel id (0: none).
  * After decapsulation the id is the tunnel that the packet came from. The encap stage sets the id of the tunnel that it
