@@ -151,7 +151,7 @@ static __always_inline int replicate(struct __sk_buff *skb, struct tcctl_encap *
 		if (ret == BPF_FIB_LKUP_RET_NO_NEIGH || ret == BPF_FIB_LKUP_RET_FWD_DISABLED)
 			ret = tcctl_again_send(skb, s) ? UNSENT : BPF_FIB_LKUP_RET_SUCCESS;
 		else if (ret == BPF_FIB_LKUP_RET_FRAG_NEEDED)
-			tcctl_path_learn(s, row, tcctl_outer_length(skb, s, row));
+			tcctl_path_learn(skb, s, row);
 		tcctl_count_id(skb, row->counters + counter_of(ret));
 		at++;
 	}

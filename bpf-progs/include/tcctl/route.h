@@ -37,13 +37,14 @@ static __always_inline long tcctl_fib(struct __sk_buff *skb, struct tcctl_encap 
 	return bpf_fib_lookup(skb, &s->fib, sizeof(s->fib), flags);
 }
 
-/* The route to the remote has less than the tunnel: for the packets that follow, see encap. `asked`: of the packet. */
-static __always_inline void tcctl_path_learn(const struct tcctl_encap *s, const struct tcctl_tunnel *row, __u32 asked)
+/* The route to the remote has less than the tunnel: for the packets that follow, see encap. */
+static __always_inline void tcctl_path_learn(struct __sk_buff *skb, const struct tcctl_encap *s, const struct tcctl_tunnel *row)
 {
 	__u32 mtu = s->fib.tot_len, over = tcctl_outer_overhead(row); /* mtu_result, since 5.12 */
 	struct tcctl_tunnel *known = (struct tcctl_tunnel *)row;
 
-	if (mtu == asked) /* before: only that this is too long. Next lower usual MTU, RFC 1191 section 7 */
+	/* before: only that this is too long. Next lower usual MTU, RFC 1191 section 7 */
+	if (mtu == tcctl_outer_length(skb, s, row))
 		mtu = mtu > 1492 ? 1492 : mtu > 1280 ? 1280 : mtu > 1006 ? 1006 : 576;
 	if (mtu <= over || mtu - over >= row->mtu)
 		return;
@@ -177,7 +178,7 @@ static __always_inline int tcctl_send(struct __sk_buff *skb, const struct tcctl_
 		return tcctl_send_unresolved(skb, ifindex, &s->neigh, sizeof(s->neigh));
 	}
 	if (ret == BPF_FIB_LKUP_RET_FRAG_NEEDED)
-		tcctl_path_learn(s, row, tcctl_outer_length(skb, s, row));
+		tcctl_path_learn(skb, s, row);
 	return tcctl_encap_drop(skb, row, ret == BPF_FIB_LKUP_RET_FRAG_NEEDED ? TCCTL_TUN_TX_MTU : TCCTL_TUN_TX_ROUTE);
 }
 
