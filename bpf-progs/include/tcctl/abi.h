@@ -217,9 +217,6 @@ struct tcctl_head {
 	__u32 stamp; /* these are as in struct arena_header */
 	__u32 used;
 	__u64 seed;
-	__u32 class_base;
-	__u32 n_classes;
-	__u64 reserved;
 };
 
 /* A class as the mark stage reads it: a row of the class table inside the arena, two rows per line.

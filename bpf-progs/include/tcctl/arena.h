@@ -280,20 +280,19 @@ static inline void arena_head(const struct arena_header *h, struct tcctl_head *r
 {
 	*ret = (struct tcctl_head){};
 	if (h->magic == ARENA_MAGIC)
-		*ret = (struct tcctl_head){ .stamp = h->stamp, .used = h->used, .seed = h->seed,
-					    .class_base = h->class_base, .n_classes = h->n_classes };
+		*ret = (struct tcctl_head){ .stamp = h->stamp, .used = h->used, .seed = h->seed };
 }
 #endif
 
 /* The row of a class; NULL for an id outside the table, which no arena of ours names. */
-static __always_inline const struct tcctl_class_row *arena_class_row(arena_t arena, __u32 class_base, __u32 n_classes,
+static __always_inline const struct tcctl_class_row *arena_class_row(arena_t arena, const struct arena_header *h,
 								      __u32 class_id)
 {
 	const struct tcctl_class_row *row;
 
-	if (class_id >= n_classes)
+	if (class_id >= h->n_classes)
 		return (const struct tcctl_class_row *)0;
-	row = arena_line(arena, class_base + class_id / ARENA_ROWS);
+	row = arena_line(arena, h->class_base + class_id / ARENA_ROWS);
 	if (!row)
 		return row;
 	/*

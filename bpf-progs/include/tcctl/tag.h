@@ -20,7 +20,7 @@ static __always_inline const struct tcctl_class_row *tcctl_class_row(__u32 gener
 	header = arena_header(arena);
 	if (!header)
 		return NULL;
-	return arena_class_row(arena, header->class_base, header->n_classes, class_id);
+	return arena_class_row(arena, header, class_id);
 }
 
 /* The new byte for an old TOS or traffic class, or the old one when nothing is to be written. ECN stays. */
