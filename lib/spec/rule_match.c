@@ -6,10 +6,28 @@
 
 #include "spec/rule.h"
 
+/* Reads one of a key's alternatives, and adds it to dst. */
+typedef void (*item_parser)(struct spec_ctx *c, const struct yaml_node *v, const char *key, void *dst);
+
+static void read_list(struct spec_ctx *c, const struct yaml_node *v, const char *key, size_t max,
+		      item_parser item, void *dst)
+{
+	size_t n;
+	const struct yaml_node *const *items = spec_list(c, &v, key, &n);
+
+	if (n > max) {
+		spec_error(c, v, "%s: a list of %zu values, at most %zu are possible", key, n, max);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		item(c, items[i], key, dst);
+}
+
 /* --- addresses ----------------------------------------------------------------------------------------- */
 
-static void address(struct spec_ctx *c, const struct yaml_node *v, const char *key, struct spec_addrs *a)
+static void address(struct spec_ctx *c, const struct yaml_node *v, const char *key, void *dst)
 {
+	struct spec_addrs *a = dst;
 	char hint[SPEC_HINT_MAX] = "";
 	struct spec_prefix prefix;
 	const char *wrong;
@@ -46,13 +64,10 @@ static int by_index(const void *a, const void *b)
 void rule_parse_address(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
 {
 	struct spec_addrs *a = &rule_half(dst)->rule.addr[key->arg];
-	const struct yaml_node *const *items;
-	size_t n, kept = 0;
+	size_t kept = 0;
 
 	a->set = true;
-	items = spec_list(c, &v, key->name, &n);
-	for (size_t i = 0; i < n; i++)
-		address(c, items[i], key->name, a);
+	read_list(c, v, key->name, SIZE_MAX, address, a);
 	a->n_prefixes = spec_prefixes_sort(a->prefixes, a->n_prefixes);
 	if (a->n_sets > 1)
 		qsort(a->sets, a->n_sets, sizeof(*a->sets), by_index);
@@ -110,7 +125,7 @@ void rule_parse_ranges(struct spec_ctx *c, const struct yaml_node *v, void *dst,
 	spec_ranges_parse(c, v, &kind, range_of(&rule_half(dst)->rule, key->arg));
 }
 
-/* --- TCP flags ------------------------------------------------------------------------------------------- */
+/* --- masked values: TCP flags, marks ----------------------------------------------------------------------- */
 
 /* "syn+ack" → bits; "none" is 0. */
 static bool flag_bits(const char *text, size_t len, uint32_t *ret)
@@ -139,19 +154,25 @@ static bool flag_bits(const char *text, size_t len, uint32_t *ret)
 	return false;
 }
 
-static void flag(struct spec_ctx *c, const struct yaml_node *v, struct spec_maskeds *f)
+static void masked_push(struct spec_ctx *c, struct spec_maskeds *f, struct spec_masked m)
+{
+	if (spec_grow(c, &f->items, f->n, sizeof(m)))
+		f->items[f->n++] = m;
+}
+
+static void flag(struct spec_ctx *c, const struct yaml_node *v, const char *key, void *dst)
 {
 	static const char expected[] = "flags such as syn, syn+ack, or value/mask such as syn/syn+ack";
 	struct spec_masked m = { 0 };
 	const char *slash;
 	struct diag *g;
 
-	if (!spec_text(c, v, "flags", expected))
+	if (!spec_text(c, v, key, expected))
 		return;
 	slash = strchr(v->text, '/');
 	if (!flag_bits(v->text, slash ? (size_t)(slash - v->text) : v->n, &m.value) ||
 	    (slash && !flag_bits(slash + 1, strlen(slash + 1), &m.mask))) {
-		g = spec_expected(c, v, "flags", "%s", expected);
+		g = spec_expected(c, v, key, "%s", expected);
 		if (strpbrk(v->text, ",| "))
 			diag_hint(g, "join flags of one packet with +; list items are alternatives");
 		else
@@ -172,75 +193,66 @@ static void flag(struct spec_ctx *c, const struct yaml_node *v, struct spec_mask
 			  "the order is value/mask: syn/syn+ack is syn set and ack clear");
 		return;
 	}
-	if (spec_grow(c, &f->items, f->n, sizeof(*f->items)))
-		f->items[f->n++] = m;
+	masked_push(c, dst, m);
 }
 
-/* Lists of masked values are compared pairwise. */
-static bool too_many(struct spec_ctx *c, const struct yaml_node *v, const char *key, size_t n)
+static void mark(struct spec_ctx *c, const struct yaml_node *v, const char *key, void *dst)
 {
-	if (n > SPEC_MASKEDS_MAX)
-		spec_error(c, v, "%s: a list of %zu values, at most %d are possible", key, n,
-			   SPEC_MASKEDS_MAX);
-	return n > SPEC_MASKEDS_MAX;
+	struct spec_masked m;
+
+	if (spec_masked(c, v, key, &m))
+		masked_push(c, dst, m);
 }
 
+/* Lists of masked values are compared pairwise: they have a limit. */
 void rule_parse_flags(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
 {
 	struct spec_maskeds *f = &rule_half(dst)->rule.flags;
-	const struct yaml_node *const *items;
-	size_t n;
 
 	f->set = true;
-	items = spec_list(c, &v, key->name, &n);
-	if (too_many(c, v, key->name, n))
-		return;
-	for (size_t i = 0; i < n; i++)
-		flag(c, items[i], f);
+	read_list(c, v, key->name, SPEC_MASKEDS_MAX, flag, f);
 }
 
 void rule_parse_mark(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
 {
 	struct spec_maskeds *f = &rule_half(dst)->rule.mark;
-	const struct yaml_node *const *items;
-	struct spec_masked m;
-	size_t n;
 
 	f->set = true;
-	items = spec_list(c, &v, key->name, &n);
-	if (too_many(c, v, key->name, n))
-		return;
-	for (size_t i = 0; i < n; i++)
-		if (spec_masked(c, items[i], key->name, &m) && spec_grow(c, &f->items, f->n, sizeof(m)))
-			f->items[f->n++] = m;
+	read_list(c, v, key->name, SPEC_MASKEDS_MAX, mark, f);
+}
+
+/* --- MAC addresses, fragments -------------------------------------------------------------------------------- */
+
+static void mac(struct spec_ctx *c, const struct yaml_node *v, const char *key, void *dst)
+{
+	struct spec_macs *f = dst;
+	struct spec_mac m;
+
+	if (spec_mac(c, v, key, m.addr) && spec_grow(c, &f->items, f->n, sizeof(m)))
+		f->items[f->n++] = m;
 }
 
 void rule_parse_mac(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
 {
 	struct spec_macs *f = &rule_half(dst)->rule.mac;
-	const struct yaml_node *const *items;
-	struct spec_mac m;
-	size_t n;
 
 	f->set = true;
-	items = spec_list(c, &v, key->name, &n);
-	for (size_t i = 0; i < n; i++)
-		if (spec_mac(c, items[i], key->name, m.addr) && spec_grow(c, &f->items, f->n, sizeof(m)))
-			f->items[f->n++] = m;
+	read_list(c, v, key->name, SIZE_MAX, mac, f);
 	spec_macs_normalise(f);
 }
 
-void rule_parse_frag(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+static void frag(struct spec_ctx *c, const struct yaml_node *v, const char *key, void *dst)
 {
 	static const char *const words[] = { "any", "first", "later", "none" };
 	static const uint32_t bits[] = { SPEC_FRAG_FIRST | SPEC_FRAG_LATER, SPEC_FRAG_FIRST, SPEC_FRAG_LATER,
 					 SPEC_FRAG_WHOLE };
-	const struct yaml_node *const *items;
 	unsigned int word;
-	size_t n;
 
-	items = spec_list(c, &v, key->name, &n);
-	for (size_t i = 0; i < n; i++)
-		if (spec_enum(c, items[i], key->name, words, ARRAY_SIZE(words), &word))
-			rule_half(dst)->rule.frag |= bits[word];
+	if (spec_enum(c, v, key, words, ARRAY_SIZE(words), &word))
+		((struct spec_rule *)dst)->frag |= bits[word];
+}
+
+void rule_parse_frag(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key)
+{
+	read_list(c, v, key->name, SIZE_MAX, frag, &rule_half(dst)->rule);
 }
