@@ -87,12 +87,7 @@ static int measure(double net[VARIANTS])
 	struct both b;
 	int err, fork, noop;
 
-	packet_init(&k);
-	packet_eth(&k, 0x0800);
-	packet_ipv4(&k, 17, 0, 0);
-	packet_udp(&k, 1000, 2000);
-	packet_payload(&k, 18);
-	packet_finish(&k);
+	packet_datagram(&k, false, 0, 2000, 18);
 	err = pipe_open(&b.p, &cfg, 0, "entry_eth");
 	if (err)
 		return err;

@@ -202,6 +202,19 @@ void packet_finish(struct packet *p)
 	}
 }
 
+void packet_datagram(struct packet *p, int v6, uint8_t tos, uint16_t dport, size_t payload)
+{
+	packet_init(p);
+	packet_eth(p, v6 ? 0x86dd : 0x0800);
+	if (v6)
+		packet_ipv6(p, 17, tos);
+	else
+		packet_ipv4(p, 17, tos, 0);
+	packet_udp(p, 1000, dport);
+	packet_payload(p, payload);
+	packet_finish(p);
+}
+
 uint32_t rng_next(struct rng *r)
 {
 	/* splitmix64 */

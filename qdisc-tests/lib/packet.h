@@ -34,6 +34,8 @@ void packet_tcp(struct packet *p, uint16_t sport, uint16_t dport, uint8_t flags)
 void packet_icmp(struct packet *p, uint8_t proto, uint8_t type, uint8_t code);
 void packet_payload(struct packet *p, size_t len);
 void packet_finish(struct packet *p);
+/* All of that for UDP from port 1000, in an Ethernet frame. */
+void packet_datagram(struct packet *p, int v6, uint8_t tos, uint16_t dport, size_t payload);
 
 uint16_t packet_get16(const uint8_t *at);
 void packet_put16(uint8_t *at, uint16_t value);

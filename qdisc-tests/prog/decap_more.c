@@ -67,19 +67,6 @@ static void wrap(struct packet *pk, const struct packet *inner, bool vxlan, unsi
 	packet_finish(pk);
 }
 
-static void simple(struct packet *pk, bool v6)
-{
-	packet_init(pk);
-	packet_eth(pk, v6 ? 0x86dd : 0x800);
-	if (v6)
-		packet_ipv6(pk, 17, 0);
-	else
-		packet_ipv4(pk, 17, 0, 0);
-	packet_udp(pk, 1000, 53);
-	packet_payload(pk, 50);
-	packet_finish(pk);
-}
-
 static void vlan(void)
 {
 	const struct tcctl_tunnel row = { .type = TCCTL_T_VLAN, .flags = TCCTL_TF_INNER_ETH };
@@ -158,7 +145,7 @@ static void learning(void)
 	if (!open_all(PIPE_DECAP))
 		return;
 	test_eq(tunnels_set(&t, 1, &row), 0);
-	simple(&inner, true);
+	packet_datagram(&inner, true, 0, 53, 50);
 	wrap(&pk, &inner, true, 0);
 	run("root", &pk);
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -238,7 +225,7 @@ static void delivery(void)
 	test_case("deliver loads");
 	if (!open_all(PIPE_DECAP | PIPE_DELIVER))
 		return;
-	simple(&inner, false);
+	packet_datagram(&inner, false, 0, 53, 50);
 	wrap(&in_vxlan, &inner, true, 0);
 	wrap(&in_ip, &inner, false, 0);
 	for (int device = 0; device < 2; device++) {
@@ -286,7 +273,7 @@ static void alone(void)
 	if (!open_all(PIPE_DECAP | PIPE_ALONE))
 		return;
 	tunnels_set(&t, 1, &eth);
-	simple(&inner, false);
+	packet_datagram(&inner, false, 0, 53, 50);
 	wrap(&pk, &inner, true, 0);
 	r = run("vxlan", &pk);
 	test_eq(r.verdict, PIPE_PROBED);
@@ -314,7 +301,7 @@ static void not_wanted(void)
 		tunnels_set(&t, 2, &ip);
 		tunnels_settings(&t, &s);
 		tunnels_decap(&t, &ipip_key, 2);
-		simple(&inner, false);
+		packet_datagram(&inner, false, 0, 53, 50);
 		wrap(&pk, &inner, false, 0);
 		r = run("root", &pk);
 		test_eq(r.verdict, PIPE_PROBED);

@@ -154,12 +154,7 @@ static void cost(void)
 	struct packet k;
 	uint32_t base;
 
-	packet_init(&k);
-	packet_eth(&k, 0x0800);
-	packet_ipv4(&k, 17, 0, 0);
-	packet_udp(&k, 1000, 2000);
-	packet_payload(&k, 58);
-	packet_finish(&k);
+	packet_datagram(&k, false, 0, 2000, 58);
 	tunnels_settings(&tables, &(struct tcctl_tunnel_settings){});
 	pipe_graft(&p, "jt_stage", TCCTL_STAGE_ENCAP + 1, p.probe);
 	base = best(&k);

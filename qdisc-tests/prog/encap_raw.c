@@ -98,19 +98,6 @@ static size_t next_packet(int fd, size_t l3, unsigned int family, uint8_t proto,
 	return 0;
 }
 
-static void make(struct packet *k, bool v6, size_t payload)
-{
-	packet_init(k);
-	packet_eth(k, v6 ? 0x86dd : 0x0800);
-	if (v6)
-		packet_ipv6(k, 17, 0x2e);
-	else
-		packet_ipv4(k, 17, 0x2e, 0);
-	packet_udp(k, 1000, 2000);
-	packet_payload(k, payload);
-	packet_finish(k);
-}
-
 static void goes_through(uint8_t type, const char *name, bool v6, bool inner6, uint32_t flags)
 {
 	static char titles[64][80];
@@ -129,7 +116,7 @@ static void goes_through(uint8_t type, const char *name, bool v6, bool inner6, u
 	t.flags |= flags;
 	if (!test_ok(setup(&t)))
 		return;
-	make(&k, inner6, 100);
+	packet_datagram(&k, inner6, 0x2e, 2000, 100);
 	f = (struct tunnelref_frame){ .data = k.data, .len = k.len };
 	tunnelref_encap(&t, &f, NULL, &ref);
 	test_eq(write(tun, k.data + 14, k.len - 14), (ssize_t)k.len - 14);
@@ -164,7 +151,7 @@ static void too_big(bool v6)
 	t.mtu = 1300;
 	t.flags |= TCCTL_TF_ANSWER;
 	test_ok(setup(&t));
-	make(&k, v6, 1400);
+	packet_datagram(&k, v6, 0x2e, 2000, 1400);
 	test_eq(write(tun, k.data + 14, k.len - 14), (ssize_t)k.len - 14);
 	len = next_packet(tun, 0, v6 ? 6 : 4, v6 ? 58 : 1, got, sizeof(got));
 	test_eq(len, v6 ? 48 + 1232 : 28 + 548);
@@ -228,7 +215,7 @@ int main(void)
 	test_case("there is no frame to carry");
 	test_ok(setup(&vxlan));
 	pipe_counters_zero(&p);
-	make(&k, false, 100);
+	packet_datagram(&k, false, 0x2e, 2000, 100);
 	test_eq(write(tun, k.data + 14, k.len - 14), (ssize_t)k.len - 14);
 	test_eq(tunnels_counter(&tables, ID, TCCTL_TUN_TX_PAYLOAD).packets, 1);
 	tunnels_close(&tables);
