@@ -10,22 +10,18 @@ need_file "$TCCTL"
 need_cmd strace ethtool
 topo_pair
 
-cat >old.yaml <<-Y
-tcctl: 1
-tunnels:
-  goes:    { type: vxlan, local: 10.0.1.1, remote: 10.0.1.2, vni: 1, device: vx-old }
-  changes: { type: gre, local: 10.0.1.1, remote: 10.0.1.2, key: 1 }
-interfaces:
-  c0: { decap: [goes, changes] }
-Y
-cat >new.yaml <<-Y
-tcctl: 1
-tunnels:
-  comes:   { type: vxlan, local: 10.0.1.1, remote: 10.0.1.2, vni: 2, device: vx-new }
-  changes: { type: gre, local: 10.0.1.1, remote: 10.0.1.2, key: 2 }
-interfaces:
-  c0: { decap: [changes, comes], egress: { encap: [ { dst: 10.9.0.0/16, tunnel: changes } ] } }
-Y
+config() { # VXLAN'S_NAME NUMBER_OF_BOTH DEVICE KEYS_OF_C0
+	cat <<-Y
+	tcctl: 1
+	tunnels:
+	  $1: { type: vxlan, local: 10.0.1.1, remote: 10.0.1.2, vni: $2, device: $3 }
+	  changes: { type: gre, local: 10.0.1.1, remote: 10.0.1.2, key: $2 }
+	interfaces:
+	  c0: { $4 }
+	Y
+}
+config goes 1 vx-old "decap: [goes, changes]" >old.yaml
+config comes 2 vx-new "decap: [changes, comes], egress: { encap: [ { dst: 10.9.0.0/16, tunnel: changes } ] }" >new.yaml
 CALLS=bpf,sendto,sendmsg,renameat,unlinkat,membarrier
 apply() { "$TCCTL" apply -q --netns client "$1"; }
 devices() { in_ns client ip -o link | sed -E 's/^[0-9]+: ([^:@]+).*/\1/; s/^tcctl[0-9]+$/peer/' | sort | xargs; }

@@ -3,9 +3,8 @@
 #include <errno.h>
 #include <net/if_arp.h>
 
-#include "desired.h"
 #include "tcctl/abi.h"
-#include "test.h"
+#include "wanted.h"
 
 static struct nl_link devices[] = {
 	{ .ifindex = 1, .name = "lo", .type = ARPHRD_LOOPBACK },
@@ -17,21 +16,10 @@ static struct nl_link devices[] = {
 };
 static const struct nl_links links = { devices, sizeof(devices) / sizeof(devices[0]) };
 
-static struct tcctl_diags *diags;
-static struct model m;
-static struct spec *spec;
-
 static int make(const char *interfaces)
 {
-	static const struct pipeline_object no_objects[1];
 	char text[2048];
-	int err;
 
-	model_done(&m);
-	spec_free(spec);
-	spec = NULL;
-	diags_free(diags);
-	diags = diags_new();
 	snprintf(text, sizeof(text),
 		 "tcctl: 1\n"
 		 "classes:\n"
@@ -44,12 +32,7 @@ static int make(const char *interfaces)
 		 "    - { class: keep }\n"
 		 "interfaces:\n%s",
 		 interfaces);
-	err = spec_parse(text, strlen(text), "t.yaml", NULL, diags, &spec);
-	if (!test_eq(err, 0)) {
-		printf("# %s\n", diags->n ? diags->items[0].message : "?");
-		return err;
-	}
-	return desired_make(spec, &links, no_objects, NULL, diags, &m);
+	return wanted_make(text, &links, NULL);
 }
 
 static const struct model_hook *hook(const char *device, enum spec_dir dir)
@@ -142,8 +125,6 @@ int main(void)
 	test_eq(make("  eth0: { rules: lan }\n"), 0);
 	test_ok(m.pipelines[0].data_digest != digest);
 
-	model_done(&m);
-	spec_free(spec);
-	diags_free(diags);
+	wanted_done();
 	return test_done();
 }

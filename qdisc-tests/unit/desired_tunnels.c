@@ -3,9 +3,8 @@
 #include <errno.h>
 #include <net/if_arp.h>
 
-#include "desired.h"
 #include "tcctl/abi.h"
-#include "test.h"
+#include "wanted.h"
 
 static struct nl_link devices[] = {
 	{ .ifindex = 2, .name = "wan0", .type = ARPHRD_ETHER, .mac_len = 6 },
@@ -21,21 +20,12 @@ static const struct nl_links links = { devices, sizeof(devices) / sizeof(devices
 #define SITE_VX0 "  site: { type: vxlan, local: 192.0.2.1, remote: 192.0.2.2, vni: 42, device: vx0 }\n"
 #define VENDOR_VX1 "  vendor: { type: gre, local: 192.0.2.1, remote: 192.0.2.9, key: 7, device: vx1 }\n"
 
-static struct tcctl_diags *diags;
 static struct tunnel_resolved resolved[8];
-static struct model m;
-static struct spec *spec;
 
 static int make(const char *tunnels, const char *interfaces)
 {
-	static const struct pipeline_object no_objects[1];
 	char text[4096];
 
-	model_done(&m);
-	spec_free(spec);
-	spec = NULL;
-	diags_free(diags);
-	diags = diags_new();
 	snprintf(text, sizeof(text),
 		 "tcctl: 1\n"
 		 "tunnels:\n%s"
@@ -47,11 +37,7 @@ static int make(const char *tunnels, const char *interfaces)
 		 "  plain: [ { proto: udp, class: bulk } ]\n"
 		 "interfaces:\n%s",
 		 tunnels, interfaces);
-	if (!test_eq(spec_parse(text, strlen(text), "t.yaml", NULL, diags, &spec), 0)) {
-		printf("# %s\n", diags->n ? diags->items[0].message : "?");
-		return -EBADMSG;
-	}
-	return desired_make(spec, &links, no_objects, resolved, diags, &m);
+	return wanted_make(text, &links, resolved);
 }
 
 static const struct model_pipeline *at(const char *device, enum spec_dir dir)
@@ -119,27 +105,28 @@ static void test_which(void)
 	test_eq(at("lan0", SPEC_INGRESS)->tunnel_flags, TCCTL_TF_TERMINATES);
 }
 
+/* What runs on the device of the tunnel `site`, with these keys of an interface's (NULL: none). */
+static void on_vx0(const char *keys, const char *egress, const char *ingress)
+{
+	char interfaces[128];
+
+	snprintf(interfaces, sizeof(interfaces), "  wan0: { decap: site }\n%s%s%s", keys ? "  vx0: { " : "", keys ? keys : "",
+		 keys ? " }\n" : "");
+	test_eq(make(SITE_VX0 VENDOR, interfaces), 0);
+	test_streq(at("vx0", SPEC_EGRESS)->order, egress);
+	test_streq(at("vx0", SPEC_INGRESS)->order, ingress);
+}
+
 static void test_devices(void)
 {
 	test_case("what leaves a tunnel's device goes into the tunnel");
-	test_eq(make(SITE_VX0 VENDOR,
-		     "  wan0: { decap: site }\n"),
-		0);
-	test_streq(at("vx0", SPEC_EGRESS)->order, "encap(site) → end");
-	test_streq(at("vx0", SPEC_INGRESS)->order, "(no hook)");
+	on_vx0(NULL, "encap(site) → end", "(no hook)");
 
 	test_case("beside rules that the interface has");
-	test_eq(make(SITE_VX0 VENDOR,
-		     "  wan0: { decap: site }\n  vx0: { rules: plain }\n"),
-		0);
-	test_streq(at("vx0", SPEC_EGRESS)->order, "classify(plain: 1 rule) → mark → encap(site) → end");
-	test_streq(at("vx0", SPEC_INGRESS)->order, "classify(plain: 1 rule) → mark → end");
+	on_vx0("rules: plain", "classify(plain: 1 rule) → mark → encap(site) → end", "classify(plain: 1 rule) → mark → end");
 
 	test_case("unless it says where packets go");
-	test_eq(make(SITE_VX0 VENDOR,
-		     "  wan0: { decap: site }\n  vx0: { encap: vendor }\n"),
-		0);
-	test_streq(at("vx0", SPEC_EGRESS)->order, "encap(vendor) → end");
+	on_vx0("encap: vendor", "encap(vendor) → end", "(no hook)");
 
 	test_case("devices share a pipeline");
 	test_eq(make(SITE_VX0 VENDOR_VX1, "  wan0: { decap: [site, vendor] }\n"), 0);
@@ -241,8 +228,6 @@ int main(void)
 	test_which();
 	test_devices();
 	test_digests();
-	model_done(&m);
-	spec_free(spec);
-	diags_free(diags);
+	wanted_done();
 	return test_done();
 }
