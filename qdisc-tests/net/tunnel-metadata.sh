@@ -9,10 +9,8 @@
 . "${0%/*}/../lib/lib.sh"
 . "$LIB/tunnel.sh"
 need_file "$TCCTL" "$EXCHANGE"
-cases=$EXTERNAL_CASES
-[[ ${QT_IN_VM-} ]] || cases="vxlan-4 vxlan-csum-6 vxlan-gbp-4"
 tunnel_topo
-for c in ${CASES:-$cases}; do
+for c in $(tunnel_cases "$EXTERNAL_CASES" "vxlan-4 vxlan-csum-6 vxlan-gbp-4"); do
 	if [[ $c = ipip-in6-6 && ! $EXTERNAL_LOCAL ]]; then
 		skip "$c external" "an ip6tnl device that can be told its local address: Linux 6.0"
 	else

@@ -9,10 +9,8 @@
 . "${0%/*}/../lib/lib.sh"
 . "$LIB/tunnel.sh"
 need_file "$TCCTL" "$EXCHANGE"
-cases=$TUNNEL_CASES
-[[ ${QT_IN_VM-} ]] || cases="vxlan-4 vxlan-6 vxlan-csum-4 vxlan-csum-6"
 tunnel_topo
-for c in ${CASES:-$cases}; do
+for c in $(tunnel_cases "$TUNNEL_CASES" "$TUNNEL_HERE"); do
 	tunnel_can "$c" || continue
 	for n in $(tunnel_nears "$c"); do tunnel_add "$c" "$n"; done
 done
