@@ -73,6 +73,24 @@ else
 	sed 's/^/#   /' "$T/out"
 fi
 
+# A test in C that was not built since its source changed.
+rm "$T"/qdisc-tests/unit/*
+mkdir -p "$T/build/tests/unit"
+printf '#!/bin/bash\necho "ok - a"\n' >"$T/build/tests/unit/c"
+chmod +x "$T/build/tests/unit/c"
+old() { TCCTL_BUILD=$T/build "$T/qdisc-tests/run" unit 2>&1 >"$T/out"; }
+touch -d '1 minute ago' "$T/qdisc-tests/unit/c.c"
+out=$(old)
+[[ $out != *"older than"* ]] && echo "ok - a test newer than its source" || echo "not ok - a test newer than its source: $out"
+touch -d '1 minute' "$T/qdisc-tests/unit/c.c"
+out=$(old)
+if [[ $out = *"older than their sources"*"make tests"*" unit/c" && $(wc -l <<<"$out") = 1 && $(tail -n1 "$T/out") = "1 passed, 0 failed, 0 skipped" ]]; then
+	echo "ok - a test older than its source is named, and run"
+else
+	echo "not ok - a test older than its source is named, and run: $out; $(tail -n1 "$T/out")"
+fi
+rm "$T/qdisc-tests/unit/c.c"
+
 "$T/qdisc-tests/run" unit/nosuch >"$T/out" 2>&1
 [[ $? = 2 ]] && echo "ok - an unknown test is an error" || echo "not ok - an unknown test is an error: $(cat "$T/out")"
 
