@@ -122,7 +122,7 @@ static __always_inline int replicate(struct __sk_buff *skb, struct tcctl_encap *
 {
 	const struct tcctl_remote *remote;
 	void *table = tcctl_half(skb, remotes);
-	__u32 id = s->id, at = s->flood_next, own = s->flood_own;
+	__u32 id = s->id, wire = s->wire, at = s->flood_next, own = s->flood_own;
 	long ret;
 
 	if (!table)
@@ -143,6 +143,7 @@ static __always_inline int replicate(struct __sk_buff *skb, struct tcctl_encap *
 		}
 		if (!readdress(skb, s, row, remote))
 			return -1;
+		s->wire = wire;
 		ret = copy(skb, s, row);
 		if (ret == BPF_FIB_LKUP_RET_NO_NEIGH && own == TCCTL_FLOOD_NOBODY) {
 			own = at++;
@@ -157,6 +158,7 @@ static __always_inline int replicate(struct __sk_buff *skb, struct tcctl_encap *
 	}
 	/* what was sent may have come by here, and left its own in the state */
 	s->id = id;
+	s->wire = wire;
 	s->flood_next = at;
 	s->flood_own = own;
 	if (at < row->flood_n && at < TCCTL_FLOOD_MAX) {

@@ -28,6 +28,7 @@ struct tcctl_again {
 	__u32 words[10]; /* of the packet from the outer IP header on; IPv4: UDP and the tunnel's header with it */
 	__u32 offsets, proto, ports, class; /* context; class is 0 when no copy waits */
 	__u32 made; /* bpf_jiffies64(), low bits */
+	__u32 wire; /* of its segments: others may be encapsulated before it is back */
 	__u32 mark, priority, tc_index; /* as they were; the kernel clears the priority of what comes in */
 };
 
@@ -57,6 +58,7 @@ static __always_inline long tcctl_again_send(struct __sk_buff *skb, struct tcctl
 	a->ports = tcctl_cb(skb, TCCTL_CB_PORTS);
 	a->class = tcctl_cb(skb, TCCTL_CB_CLASS);
 	a->made = now;
+	a->wire = s->wire;
 	a->mark = mark;
 	a->priority = skb->priority;
 	a->tc_index = tc_index;
@@ -88,6 +90,7 @@ static __always_inline bool tcctl_again_take(struct __sk_buff *skb, struct tcctl
 	tcctl_cb_set(skb, TCCTL_CB_PORTS, a->ports);
 	tcctl_cb_set(skb, TCCTL_CB_CLASS, a->class);
 	a->class = 0; /* once */
+	s->wire = a->wire;
 	skb->mark = a->mark;
 	skb->priority = a->priority;
 	skb->tc_index = a->tc_index;
