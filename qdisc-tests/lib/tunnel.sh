@@ -18,6 +18,8 @@
 #   direct   tcctl, deviceless: routes of `encap:` on the way out of u0
 #   port     tcctl, on a link of its own, wI, of which everything is in the tunnel (VLANs)
 #   external the kernel's device xI made with `external`, which tcctl tells what to write and asks what it read
+#   lan      such a device, into which tcctl puts what comes in by lan0, IPv4 by prefix and IPv6 by class; the stack forwards none
+#            of it. Frames come as the client made them, so that far's device has lan0's MAC address and knows that of xI
 #
 #   tunnel_topo
 #   tunnel_add gre-key-4 device        a case: kind, options, family of the outer header; near's end
@@ -241,7 +243,7 @@ tunnel_topo() {
 	in_ns near bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 }
 
-tunnel_add() { # CASE kernel|device|pair|made|direct|port|external [kernel|device|pair|made|direct|external|none]
+tunnel_add() { # CASE kernel|device|pair|made|direct|port|external|lan [kernel|device|pair|made|direct|external|none]
 	_n=$((_n + 1)) _kinds[_n]=$1 _nears[_n]=$2 _fars[_n]=${3-kernel}
 }
 
@@ -284,13 +286,21 @@ _addr_lines() { # DEV HOST
 	return 0
 }
 
+LAN_MAC=02:07:00:00:00:01
+_external_mac() { printf '02:08:00:00:00:%02x' "$I"; }
+
 # One end of case I: lines for `ip -batch`, and for tcctl what goes into its configuration.
 _end() { # NS HOST MODE
-	local dst='' behind without
+	local dst='' behind without encap
 	case $3 in
 	kernel)
 		kernel_tunnel "$1"
+		[[ $NEAR = lan && $ETH ]] && echo "link set t$I address $LAN_MAC"
 		_addr_lines t$I "$2"
+		if [[ $NEAR = lan && $ETH ]]; then
+			echo "neigh replace 10.8.$I.1 lladdr $(_external_mac) dev t$I"
+			echo "neigh replace fd00:8:0:$I::1 lladdr $(_external_mac) dev t$I"
+		fi
 		return ;;
 	device | pair)
 		# A device that only lends its name and addresses: nobody listens at its other end.
@@ -326,14 +336,28 @@ _end() { # NS HOST MODE
 		esac
 		echo "  n$I: $(our_tunnel "$1")" >>"$T/$1.tunnels"
 		echo "{ dst: [$dst], tunnel: n$I }" >>"$T/$1.routes" ;;
-	external)
+	external | lan)
 		kernel_external "$1"
 		_addr_lines x$I "$2"
 		without='port: [0-9]*,'
 		[[ $EXTERNAL_LOCAL ]] || without+='|local: [^,]*,'
 		echo "  n$I: $(our_tunnel "$1" "mode: metadata, device: x$I" | sed -E "s/ ($without)//g")" >>"$T/$1.tunnels"
 		# What it is not asked about correctly does not arrive.
-		echo "  x$I: { decap: { tunnels: [n$I], unknown: drop }, encap: n$I }" >>"$T/$1.hooks"
+		encap=", encap: n$I"
+		[[ $3 = lan ]] && encap=''
+		echo "  x$I: { decap: { tunnels: [n$I], unknown: drop }$encap }" >>"$T/$1.hooks"
+		[[ $3 = lan ]] || return
+		[[ $ETH ]] && echo "link set x$I address $(_external_mac)"
+		echo "link set lan0 address $LAN_MAC"
+		if [[ $INNER = *4* ]]; then
+			echo "rule add iif lan0 to 10.8.$I.2 blackhole" >>"$T/$1.rules"
+			echo "{ dst: 10.8.$I.2/32, tunnel: n$I }" >>"$T/$1.prefixes"
+		fi
+		if [[ $INNER = *6* ]]; then
+			echo "-6 rule add iif lan0 to fd00:8:0:$I::2 blackhole" >>"$T/$1.rules"
+			echo "  c$I: { tunnel: n$I }" >>"$T/$1.classes"
+			echo "{ dst: \"fd00:8:0:$I::2\", class: c$I }" >>"$T/$1.class-rules"
+		fi
 		return ;;
 	port)
 		echo "link set w$I mtu $MTU"
@@ -356,6 +380,12 @@ _apply() { # NS
 		echo "tcctl: 1"
 		echo "tunnels:"
 		cat "$T/$1.tunnels"
+		if [[ -e $T/$1.classes ]]; then
+			echo "classes:"
+			cat "$T/$1.classes"
+			echo "rules:"
+			echo "  lan: [ $(_list "$T/$1.class-rules") ]"
+		fi
 		echo "interfaces:"
 		if [[ -e $T/$1.decaps ]]; then
 			echo "  u0:"
@@ -363,6 +393,12 @@ _apply() { # NS
 			[[ -e $T/$1.routes ]] && echo "    encap:" && sed 's/^/      - /' "$T/$1.routes"
 		fi
 		[[ -e $T/$1.hooks ]] && cat "$T/$1.hooks"
+		if [[ -e $T/$1.rules ]]; then
+			echo "  lan0:"
+			echo "    side: lan"
+			[[ -e $T/$1.classes ]] && echo "    rules: lan"
+			[[ -e $T/$1.prefixes ]] && echo "    encap: [ $(_list "$T/$1.prefixes") ]"
+		fi
 	} >"$T/$1.yaml"
 	check "apply in $1" "$TCCTL" --netns "$1" apply "$T/$1.yaml" || exit 1
 	[[ ! -e $T/$1.made ]] || must in_ns "$1" ip -batch "$T/$1.made"
@@ -399,6 +435,9 @@ tunnel_start() {
 			while read -r line; do
 				must in_ns $ns ethtool -K "$line" tx off tso off gso off tx-udp-segmentation off >/dev/null
 			done <"$T/$ns.uncut"
+		fi
+		if [[ -e $T/$ns.rules ]]; then
+			while read -r line; do must in_ns $ns ip $line; done <"$T/$ns.rules"
 		fi
 		if [[ -e $T/$ns.gtp ]]; then
 			while read -r line; do must in_ns $ns "$GTP_TUNNEL" $line; done <"$T/$ns.gtp"
