@@ -49,7 +49,7 @@ const char *nl_extack(const struct nl *nl);
 struct nl_stats {
 	uint64_t messages;     /* requests sent */
 	uint64_t sends;	       /* sendmsg calls */
-	uint64_t receives;     /* recvmsg calls */
+	uint64_t receives;     /* recvmmsg calls */
 	uint64_t dump_retries; /* dumps read again because they were interrupted or did not agree */
 	uint64_t lost;	       /* replies lost to ENOBUFS and read back */
 };

@@ -16,11 +16,12 @@ static int ask_once(struct nl *nl, const struct nlmsghdr *request, uint16_t type
 	if (err)
 		return err;
 	for (;;) {
-		const struct nlmsghdr *nlh = (void *)nl->rx;
+		const struct nlmsghdr *nlh;
 
 		got = nl_receive(nl);
 		if (got < 0) /* rtnetlink answers before sending returns: what is not there now was lost */
 			return got == -EAGAIN || got == -ENOBUFS ? -EIO : got;
+		nlh = (const void *)nl->rx;
 		for (left = got; nl_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 			if (nlh->nlmsg_seq != seq || nlh->nlmsg_pid != nl->portid) /* to an earlier one */
 				continue;

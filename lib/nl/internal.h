@@ -10,10 +10,13 @@
 
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
+#include <sys/socket.h>
 
 #include "nl.h"
 
 #define NL_RX_SIZE (64U << 10) /* the kernel makes dump parts of up to 32 KB when it sees a buffer this big */
+#define NL_RX_PARTS \
+	16U /* datagrams received by one system call; the memory of those that never come stays untouched */
 #define NL_TX_SIZE (64U << 10)
 #define NL_REQUEST_MAX 1024U /* the longest request: a filter with a 255-byte name is about 360 bytes */
 
@@ -23,8 +26,12 @@ struct nl {
 	size_t rcvbuf; /* bytes of answers that fit */
 	char extack[NL_EXTACK_MAX];
 	struct nl_stats stats;
+	const char *rx;			 /* what nl_receive() gave last */
+	unsigned int n_parts, next_part; /* received, and the first that nl_receive() has not given */
+	struct mmsghdr parts[NL_RX_PARTS];
+	struct iovec iov[NL_RX_PARTS];
 	char tx[NL_TX_SIZE] __attribute__((aligned(8)));
-	char rx[NL_RX_SIZE] __attribute__((aligned(8)));
+	char buffers[NL_RX_PARTS][NL_RX_SIZE] __attribute__((aligned(8)));
 };
 
 /* What to do with the messages of a dump. */
@@ -51,7 +58,8 @@ static inline bool nl_message_ok(const struct nlmsghdr *nlh, int left)
 struct nlmsghdr *nl_request(struct nl *nl, void *at, uint16_t type, uint16_t flags);
 
 int nl_send(struct nl *nl, const void *buf, size_t len);
-/* Length of a datagram in nl->rx, or -EAGAIN (nothing there), -ENOBUFS (answers were lost), -EBADMSG (cut short). */
+/* Length of the next datagram, which is in nl->rx until the next call, or -EAGAIN (nothing there), -ENOBUFS (answers were
+ * lost), -EBADMSG (cut short). */
 int nl_receive(struct nl *nl);
 
 /*

@@ -31,6 +31,10 @@ int nl_open(struct nl **ret_nl)
 		return err;
 	}
 	nl->portid = mnl_socket_get_portid(nl->sock);
+	for (unsigned int i = 0; i < NL_RX_PARTS; i++) {
+		nl->iov[i] = (struct iovec){ nl->buffers[i], NL_RX_SIZE };
+		nl->parts[i].msg_hdr = (struct msghdr){ .msg_iov = &nl->iov[i], .msg_iovlen = 1 };
+	}
 
 	/* Each of these only makes things better: texts with errors, short acks, filtered dumps, room for many answers
 	 * (FORCE needs CAP_NET_ADMIN). */
@@ -96,17 +100,22 @@ int nl_send(struct nl *nl, const void *buf, size_t len)
 
 int nl_receive(struct nl *nl)
 {
-	ssize_t n;
+	const struct mmsghdr *part;
+	int n;
 
-	do {
-		nl->stats.receives++;
-		n = mnl_socket_recvfrom(nl->sock, nl->rx, sizeof(nl->rx));
-	} while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return (int)n;
-	if (errno == ENOSPC) /* libmnl's word for MSG_TRUNC */
-		return -EBADMSG;
-	return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	if (nl->next_part == nl->n_parts) {
+		nl->next_part = nl->n_parts = 0;
+		do {
+			nl->stats.receives++;
+			n = recvmmsg(mnl_socket_get_fd(nl->sock), nl->parts, NL_RX_PARTS, 0, NULL);
+		} while (n < 0 && errno == EINTR);
+		if (n < 0)
+			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+		nl->n_parts = (unsigned int)n;
+	}
+	nl->rx = nl->buffers[nl->next_part];
+	part = &nl->parts[nl->next_part++];
+	return part->msg_hdr.msg_flags & MSG_TRUNC ? -EBADMSG : (int)part->msg_len;
 }
 
 int nl_attr_u32(const struct nlattr *attr, uint32_t *ret)
@@ -248,7 +257,7 @@ static void dump_drain(struct nl *nl, struct nl_dump_state *s)
 		if (n <= 0)
 			return;
 		left = n;
-		for (nlh = (void *)nl->rx; nl_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		for (nlh = (const void *)nl->rx; nl_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 			if (nlh->nlmsg_seq == s->seq &&
 			    (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR))
 				s->done = true;

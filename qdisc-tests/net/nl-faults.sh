@@ -31,7 +31,7 @@ check "set up" t apply -q -n client wan.yaml
 t status -j -n client | jq -c '[.hooks[] | [.device, .direction, .state]]' >want
 
 # Reading: any one call may fail. Either it is overcome, or said, and never half an answer.
-for call in recvmsg sendto; do
+for call in recvmmsg sendto; do
 	n=$(calls $call "$TCCTL" status -j -n client)
 	check "status makes $n calls of $call" [ "$n" -ge 1 ]
 	for error in ENOBUFS EINTR; do
@@ -55,9 +55,9 @@ done
 # Changing: what is said is what is there. Replies are lost one at a time; sending fails from one call on for good, so
 # that going back is not possible either: the next command has to clean up.
 check "start from nothing" t remove -q -n client
-n=$(calls recvmsg "$TCCTL" apply -n client wan.yaml)
+n=$(calls recvmmsg "$TCCTL" apply -n client wan.yaml)
 t remove -q -n client
-for call in recvmsg sendto; do
+for call in recvmmsg sendto; do
 	plus=
 	[[ $call = sendto ]] && plus=+
 	for ((i = 1; i <= n; i++)); do
@@ -73,7 +73,7 @@ for call in recvmsg sendto; do
 		else
 			[[ $have = "0 0" && -z $(find /sys/fs/bpf/tcctl -name 'p*' 2>/dev/null) ]] ||
 				not_ok "apply, $call $i lost" "says '$OUT', but attached: $have; $(find /sys/fs/bpf/tcctl -name 'p*')"
-			[[ $call = recvmsg ]] && not_ok "apply, $call $i lost" "not overcome: $OUT"
+			[[ $call = recvmmsg ]] && not_ok "apply, $call $i lost" "not overcome: $OUT"
 		fi
 		inject "$call" ENOBUFS "$i$plus" "$TCCTL" remove -n client
 		rc=$?

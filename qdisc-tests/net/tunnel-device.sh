@@ -116,12 +116,12 @@ check_eq "nothing else is left" "$(listing)" "$before"
 
 # the answer to making it is lost: it is there all the same
 if type -P strace >/dev/null && strace -qq -o trace true; then
-	strace -f -qq -o trace -e trace=sendto,recvmsg "$TCCTL" apply -q --netns client a.yaml
-	mapfile -t lost < <(awk '/recvmsg/ { n++ } /sendto.*nlmsg_type=(RTM_NEWLINK|0x10 )/ { print n + 1 }' trace)
+	strace -f -qq -o trace -e trace=sendto,recvmmsg "$TCCTL" apply -q --netns client a.yaml
+	mapfile -t lost < <(awk '/recvmmsg/ { n++ } /sendto.*nlmsg_type=(RTM_NEWLINK|0x10 )/ { print n + 1 }' trace)
 	check_match "creating it takes ${#lost[@]} requests" "${#lost[@]}" '[1-9]'
 	for at in "${lost[@]}"; do
 		tc_client remove -q
-		strace -f -qq -o trace -e trace=recvmsg -e inject="recvmsg:error=ENOBUFS:when=$at" \
+		strace -f -qq -o trace -e trace=recvmmsg -e inject="recvmmsg:error=ENOBUFS:when=$at" \
 			"$TCCTL" apply -q --netns client a.yaml >out 2>&1
 		check_eq "with answer $at lost, apply does it all the same" "$? $(<out)" "0 "
 		check_match "the device is up" "$(detail vx-b)" 'UP.* mtu 1450 '

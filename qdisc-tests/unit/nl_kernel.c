@@ -419,7 +419,7 @@ static void test_batch(struct nl *nl)
 		}
 		test_ok((nl_stats(nl)->lost > at.lost) == small);
 		if (!small)
-			test_eq(nl_stats(nl)->receives - at.receives, n);
+			test_ok(nl_stats(nl)->receives - at.receives <= n / NL_RX_PARTS + 4);
 	}
 	nl->rcvbuf = 4 << 20;
 	ops[3 * 70].key.ifindex = ops[3 * 70 + 1].key.ifindex;
