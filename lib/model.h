@@ -69,11 +69,11 @@ struct model_device {
 	uint32_t ifindex; /* of one that is to be made: chosen by us */
 	uint32_t mtu;	  /* desired: as it is to be set, if we made it; observed: as it is */
 	bool gso;	  /* the same; false: aggregates are cut, the tunnel begins behind that, at the other end */
+	uint8_t mac[6];
 	/* desired only */
 	bool make;     /* there is none of that name */
 	uint32_t peer; /* its other end, where it has to be a veth pair: chosen by us */
 	char peer_name[16];
-	uint8_t mac[6];
 	bool arp; /* Ethernet inside: neighbours are asked for; otherwise all go into the tunnel anyway */
 	int tunnel; /* index into spec.tunnels: one that names it */
 	/* observed only */

@@ -73,6 +73,7 @@ struct nl_link {
 	uint32_t master;   /* ifindex or 0 */
 	uint32_t lower;	   /* ifindex or 0: what it is on top of; of a veth: its other end */
 	bool lower_elsewhere; /* that is in another network namespace */
+	uint32_t group;	      /* IFLA_GROUP; 0: the one that new devices are in */
 	uint32_t gso_segs; /* most segments of an aggregate; 0: the kernel did not say */
 };
 

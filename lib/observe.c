@@ -497,6 +497,7 @@ static int observe_devices(const struct observe_input *in, struct model *m)
 		if (!d->gone)
 			*d = (struct model_device){ .ifindex = s->ifindex, .mtu = link->mtu, .gso = link->gso_segs != 1 };
 		memcpy(d->name, s->name, sizeof(d->name));
+		memcpy(d->mac, s->mac, sizeof(d->mac));
 	}
 	return 0;
 }

@@ -73,6 +73,7 @@ static int link_attr(const struct nlattr *attr, void *data)
 	case IFLA_LINK: ctx->err = nl_attr_u32(attr, &link->lower); break;
 	case IFLA_LINK_NETNSID: link->lower_elsewhere = true; break;
 	case IFLA_MASTER: ctx->err = nl_attr_u32(attr, &link->master); break;
+	case IFLA_GROUP: ctx->err = nl_attr_u32(attr, &link->group); break;
 	case IFLA_GSO_MAX_SEGS: ctx->err = nl_attr_u32(attr, &link->gso_segs); break;
 	case IFLA_OPERSTATE: ctx->err = nl_attr_u8(attr, &link->operstate); break;
 	case IFLA_ADDRESS:
@@ -100,7 +101,7 @@ static int link_attr(const struct nlattr *attr, void *data)
  *   struct ifinfomsg { ifi_type, ifi_index, ifi_flags }
  *   IFLA_IFNAME: string
  *   IFLA_ADDRESS: bytes
- *   IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_GSO_MAX_SEGS: u32
+ *   IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_GROUP, IFLA_GSO_MAX_SEGS: u32
  *   IFLA_LINK_NETNSID: s32
  *   IFLA_OPERSTATE: u8
  *   IFLA_LINKINFO

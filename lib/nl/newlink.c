@@ -127,38 +127,42 @@ int nl_link_make(struct nl *nl, const struct nl_link_want *want)
 	return err;
 }
 
-struct peer {
-	uint32_t ifindex;
-	bool elsewhere; /* in another network namespace, where the number means another device */
+struct made {
+	uint32_t group;
+	uint32_t peer;
+	bool elsewhere; /* the peer is in another network namespace, where the number means another device */
 };
 
-static int peer_attr(const struct nlattr *attr, void *data)
+static int made_attr(const struct nlattr *attr, void *data)
 {
-	struct peer *peer = data;
+	struct made *made = data;
 
 	switch (mnl_attr_get_type(attr)) {
-	case IFLA_LINK: return nl_attr_u32(attr, &peer->ifindex) ? MNL_CB_ERROR : MNL_CB_OK;
-	case IFLA_LINK_NETNSID: peer->elsewhere = true; break;
+	case IFLA_GROUP: return nl_attr_u32(attr, &made->group) ? MNL_CB_ERROR : MNL_CB_OK;
+	case IFLA_LINK: return nl_attr_u32(attr, &made->peer) ? MNL_CB_ERROR : MNL_CB_OK;
+	case IFLA_LINK_NETNSID: made->elsewhere = true; break;
 	}
 	return MNL_CB_OK;
 }
 
 /* A veth has its peer in IFLA_LINK; a dummy has none. */
-static int take_peer(void *arg, const struct nlmsghdr *nlh)
+static int take_made(void *arg, const struct nlmsghdr *nlh)
 {
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg))
 		return -EBADMSG;
-	return mnl_attr_parse(nlh, sizeof(struct ifinfomsg), peer_attr, arg) < 0 ? -EBADMSG : 0;
+	return mnl_attr_parse(nlh, sizeof(struct ifinfomsg), made_attr, arg) < 0 ? -EBADMSG : 0;
 }
 
 int nl_link_finish(struct nl *nl, uint32_t ifindex, const char *name, bool gso)
 {
-	struct peer peer = {};
-	int err = nl_ask(nl, link_request(nl, RTM_GETLINK, 0, ifindex, 0, 0), RTM_NEWLINK, take_peer, &peer);
+	struct made made = {};
+	int err = nl_ask(nl, link_request(nl, RTM_GETLINK, 0, ifindex, 0, 0), RTM_NEWLINK, take_made, &made);
 
-	if (err || !peer.ifindex || peer.elsewhere)
+	if (!err && (made.group & NL_LINK_GROUP_MASK) == NL_LINK_GROUP)
+		err = nl_link_group_set(nl, ifindex, 0);
+	if (err || !made.peer || made.elsewhere)
 		return err;
-	err = raise_peer(nl, peer.ifindex);
+	err = raise_peer(nl, made.peer);
 	return err ? err : nl_link_offload(nl, name, gso);
 }
 

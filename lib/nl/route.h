@@ -31,10 +31,26 @@ struct nl_link_want {
 /* Make one and set it up: a dummy, or where the kernel has none and for !gso a veth pair whose other end is up, too.
  * -EEXIST: the name is taken; -EBUSY: an ifindex is. */
 int nl_link_make(struct nl *nl, const struct nl_link_want *want);
-/* Finish what a kill may have left undone, after nl_link_make() the other end, after that and nl_link_change() the offloads. */
+/* Finish what a kill may have left undone: after nl_link_make() the other end, after that and nl_link_change() the offloads;
+ * before nl_links_delete() the group. */
 int nl_link_finish(struct nl *nl, uint32_t ifindex, const char *name, bool gso);
 int nl_link_change(struct nl *nl, uint32_t ifindex, uint32_t mtu, bool gso);
 int nl_link_delete(struct nl *nl, uint32_t ifindex);
+
+/* A device that we made and that is to go. */
+struct nl_link_gone {
+	uint32_t ifindex;
+	uint8_t mac[6];
+	uint32_t group; /* it is in, and comes back to if it cannot be removed */
+	int err;	/* result: 0 or -errno */
+};
+/* Remove all that are there, in one go. On the way they are in a group of their own; the high half of its number
+ * is NL_LINK_GROUP. Returns the first error. */
+int nl_links_delete(struct nl *nl, struct nl_link_gone *links, size_t n);
+
+#define NL_LINK_GROUP 0x74630000U /* "tc" */
+#define NL_LINK_GROUP_MASK 0xffff0000U
+int nl_link_group_set(struct nl *nl, uint32_t ifindex, uint32_t group);
 
 /* Segmentation and checksums of what is sent, by the device or (off) by the stack before the device has it. */
 int nl_link_offload(struct nl *nl, const char *device, bool on);

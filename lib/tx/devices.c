@@ -13,12 +13,28 @@ static const struct model_device *wanted(const struct tx *tx, const struct plan_
 	return pd->want >= 0 ? &tx->s->want.devices[pd->want] : NULL;
 }
 
-static int undo_make(void *ctx, size_t k)
+static struct nl_link_gone to_go(const struct tx *tx, const struct model_device *d)
+{
+	const struct nl_link *link = nl_links_by_index(&tx->s->links, d->ifindex);
+	struct nl_link_gone gone = { .ifindex = d->ifindex, .group = link ? link->group : 0 };
+
+	memcpy(gone.mac, d->mac, sizeof(gone.mac));
+	return gone;
+}
+
+/* All that were made. */
+static int undo_make(void *ctx, size_t arg)
 {
 	const struct tx *tx = ctx;
-	int err = nl_link_delete(tx->s->t->nl, wanted(tx, &tx->s->plan->devices[k])->ifindex);
+	_cleanup_free_ struct nl_link_gone *gone = calloc(tx->devices_done + 1, sizeof(*gone));
+	size_t n = 0;
 
-	return err == -ENODEV ? 0 : err;
+	if (!gone)
+		return -ENOMEM;
+	for (size_t k = 0; k < tx->devices_done; k++)
+		if (tx->s->plan->devices[k].op == PLAN_ADD)
+			gone[n++] = to_go(tx, wanted(tx, &tx->s->plan->devices[k]));
+	return nl_links_delete(tx->s->t->nl, gone, n);
 }
 
 static int change(const struct tx *tx, const struct model_device *from, const struct model_device *to)
@@ -61,6 +77,7 @@ static void failed(struct tx *tx, const struct model_device *d, const char *what
 int tx_devices_commit(struct tx *tx)
 {
 	const struct tcctl_plan *plan = tx->s->plan;
+	bool made = false;
 	int err = 0;
 
 	for (size_t k = 0; k < plan->n_devices && !err; k++) {
@@ -87,8 +104,9 @@ int tx_devices_commit(struct tx *tx)
 			err = nl_link_make(tx->s->t->nl, &want);
 			if (err)
 				failed(tx, d, "create", err);
-			else
-				undo_push(&tx->undo, undo_make, k);
+			else if (!made)
+				undo_push(&tx->undo, undo_make, 0);
+			made |= !err;
 		} else if (plan->devices[k].op == PLAN_REPLACE) {
 			err = change(tx, &tx->s->have.devices[plan->devices[k].have], d);
 			if (err)
@@ -96,6 +114,8 @@ int tx_devices_commit(struct tx *tx)
 			else
 				undo_push(&tx->undo, undo_change, k);
 		}
+		if (!err)
+			tx->devices_done = k + 1;
 	}
 	return err;
 }
@@ -103,23 +123,26 @@ int tx_devices_commit(struct tx *tx)
 int tx_devices_settle(struct tx *tx)
 {
 	const struct tcctl_plan *plan = tx->s->plan;
-	int err = 0, e;
+	_cleanup_free_ struct nl_link_gone *gone = calloc(plan->n_devices + 1, sizeof(*gone));
+	_cleanup_free_ const struct model_device **which = calloc(plan->n_devices + 1, sizeof(*which));
+	size_t n = 0;
+	int err;
 
-	for (size_t k = 0; k < plan->n_devices; k++) {
-		const struct model_device *d;
-
-		if (plan->devices[k].op != PLAN_REMOVE)
-			continue;
-		d = &tx->s->have.devices[plan->devices[k].have];
-		e = nl_link_delete(tx->s->t->nl, d->ifindex);
-		if (!e || e == -ENODEV)
-			continue;
-		diag_errno(diag_device(diag_error(tx->s->diags, NULL, "cannot remove device %s: %s", d->name,
-						  strerror(-e)),
-				       "%s", d->name),
-			   e);
-		err = err ? err : e;
-	}
+	if (!gone || !which)
+		return -ENOMEM;
+	for (size_t k = 0; k < plan->n_devices; k++)
+		if (plan->devices[k].op == PLAN_REMOVE) {
+			which[n] = &tx->s->have.devices[plan->devices[k].have];
+			gone[n] = to_go(tx, which[n]);
+			n++;
+		}
+	err = nl_links_delete(tx->s->t->nl, gone, n);
+	for (size_t i = 0; i < n && err; i++)
+		if (gone[i].err)
+			diag_errno(diag_device(diag_error(tx->s->diags, NULL, "cannot remove device %s: %s",
+							  which[i]->name, strerror(-gone[i].err)),
+					       "%s", which[i]->name),
+				   gone[i].err);
 	return err;
 }
 

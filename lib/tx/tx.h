@@ -39,6 +39,7 @@ struct tx {
 	struct nl_op *ops;  /* one per plan->hooks, in their order; type NL_OP_MAX: nothing to do */
 	int *was_fds;	    /* per plan->hooks: program to put back, -1 */
 	bool *clsact_made;  /* per plan->clsacts */
+	size_t devices_done; /* of plan->devices */
 	bool retires;	    /* packets may be inside what goes: wait before it does */
 	uint16_t *tunnel_ids; /* by spec.tunnels */
 	int learned_fd;	      /* the owner's map of learned stations, -1: nothing learns */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "nl/internal.h"
+#include "nl/route.h"
 #include "nl/tcx.h"
 #include "test.h"
 #include "util.h"
@@ -141,6 +142,70 @@ static void test_links(struct nl *nl)
 	test_ok(!nl_links_by_index(&links, 0x7fffffff));
 	nl_links_done(&links);
 	run("ip link del nla0");
+}
+
+static uint32_t link_group(struct nl *nl, const char *name)
+{
+	struct nl_links links = { 0 };
+	const struct nl_link *l;
+	uint32_t group = 0;
+
+	if (!test_eq(nl_links_dump(nl, &links), 0))
+		return 0;
+	l = nl_links_find(&links, name);
+	if (test_ok(l != NULL))
+		group = l->group;
+	nl_links_done(&links);
+	return group;
+}
+
+#define GONE 8
+
+static void test_links_delete(struct nl *nl)
+{
+	const uint32_t first = 1000;
+	struct nl_link_gone gone[GONE] = { 0 };
+	struct nl_stats before;
+
+	test_case("many devices are removed by one request, nobody else's with them");
+	for (uint32_t i = 0; i < GONE; i++) {
+		char name[16], peer[16];
+		struct nl_link_want want = {
+			.name = name,
+			.ifindex = first + 2 * i,
+			.peer = first + 2 * i + 1,
+			.peer_name = peer,
+			.mtu = 1400,
+			.mac = { 2, 0, 0, 0, 1, (uint8_t)i },
+			.gso = i & 1,
+		};
+
+		snprintf(name, sizeof(name), "nlg%u", i);
+		snprintf(peer, sizeof(peer), "nlh%u", i);
+		test_eq(nl_link_make(nl, &want), 0);
+		gone[i].ifindex = want.ifindex;
+		memcpy(gone[i].mac, want.mac, sizeof(want.mac));
+	}
+	test_ok(add_veth("nla0", "nlb0"));
+	test_eq(run("ip link set nla0 group 7"), 0);
+	/* one is gone already, one is somebody else's now */
+	test_eq(nl_link_delete(nl, gone[2].ifindex), 0);
+	test_eq(run("ip link set nlg5 address 02:00:00:00:02:00"), 0);
+	before = *nl_stats(nl);
+	test_eq(nl_links_delete(nl, gone, GONE), 0);
+	test_ok(nl_stats(nl)->messages - before.messages < 3 * GONE);
+	for (uint32_t i = 0; i < GONE; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "nlg%u", i);
+		test_ok((if_nametoindex(name) != 0) == (i == 5));
+		snprintf(name, sizeof(name), "nlh%u", i);
+		test_ok(i == 5 || !if_nametoindex(name));
+		test_eq(gone[i].err, 0);
+	}
+	test_eq(link_group(nl, "nlg5"), 0);
+	test_eq(link_group(nl, "nla0"), 7);
+	run("ip link del nlg5; ip link del nla0");
 }
 
 static void test_clsact(struct nl *nl)
@@ -621,6 +686,7 @@ int main(void)
 	test_eq(nl_open(&nl), 0);
 	fds = count_fds();
 	test_links(nl);
+	test_links_delete(nl);
 	test_clsact(nl);
 	test_link_churn(nl);
 	prog_a = prog_load(0);
