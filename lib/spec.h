@@ -201,6 +201,7 @@ struct spec_tunnel {
 	struct spec_qfi *qfis;
 	size_t n_qfis;
 	bool used; /* something names it (not part of spec_equal()) */
+	bool wrong; /* while it is read: there are errors in it (nor this) */
 };
 
 /* Inner destination prefixes and the tunnel they go through; the longest prefix wins. */

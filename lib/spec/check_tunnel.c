@@ -159,6 +159,26 @@ static void warn_tunnel(const struct spec *s, const struct spec_tunnel *t, bool 
 			t->name);
 }
 
+/* What ip(8) calls `dev` is `underlay` here. */
+static void warn_own_device(const struct spec *s, const struct spec_interface *in, struct tcctl_diags *diags)
+{
+	const struct spec_hook *h = &in->hook[SPEC_INGRESS];
+
+	for (size_t i = 0; i < h->n_decaps; i++) {
+		const struct spec_tunnel *t = &s->tunnels[h->decaps[i]];
+
+		if (t->mode == SPEC_TUNNEL_METADATA || !t->device || in->has_mac || in->altname ||
+		    strcmp(t->device, in->key))
+			continue;
+		diag_hint(diag_warning(
+				  diags, &t->loc,
+				  "tunnel \"%s\": its `device` %s is where its packets come in encapsulated",
+				  t->name, t->device),
+			  "`device` is one of its own; what outer packets leave through is `underlay: %s`",
+			  t->device);
+	}
+}
+
 static void warn_observed(const struct spec_interface *in, struct tcctl_diags *diags)
 {
 	for (unsigned int d = 0; d < SPEC_DIR_MAX; d++) {
@@ -186,7 +206,9 @@ int spec_check_tunnels(const struct spec *s, struct tcctl_diags *diags)
 	warn_classes(s, &u, diags);
 	for (size_t i = 0; i < s->n_tunnels; i++)
 		warn_tunnel(s, &s->tunnels[i], sends[i], diags);
-	for (size_t i = 0; i < s->n_interfaces; i++)
+	for (size_t i = 0; i < s->n_interfaces; i++) {
+		warn_own_device(s, &s->interfaces[i], diags);
 		warn_observed(&s->interfaces[i], diags);
+	}
 	return 0;
 }

@@ -65,6 +65,9 @@ struct spec_key {
 bool spec_map(struct spec_ctx *c, const struct yaml_node *map, const char *what, const struct spec_key *keys,
 	      size_t n_keys, void *dst, const struct yaml_pair **seen);
 
+/* A map that does not have a key lacks it, unless it has one that was reported as that one's typo. */
+bool spec_lacks(const struct yaml_node *map, const char *name, const struct spec_key *keys, size_t n_keys);
+
 /* Check that a definition's name can be one: [A-Za-z0-9_][A-Za-z0-9_.-]*. */
 bool spec_name_ok(struct spec_ctx *c, const struct yaml_node *key, const char *what);
 /* Enter a definition; an earlier one of the same name is reported with both places. */

@@ -97,21 +97,30 @@ char *spec_strdup(struct spec_ctx *c, const char *text)
 	return copy;
 }
 
+/* The name of a key that a key which is none may have been meant to be. */
+static const char *nearest_key(const char *text, const struct spec_key *keys, size_t n_keys)
+{
+	const char *names[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_keys && n < ARRAY_SIZE(names); i++)
+		names[n++] = keys[i].name;
+	return diag_nearest(text, names, n);
+}
+
 static void unknown_key(struct spec_ctx *c, const struct yaml_node *key, const char *what,
 			const struct spec_key *keys, size_t n_keys)
 {
 	char found[YAML_DESCRIBE_MAX], list[512];
-	const char *names[64], *nearest;
-	size_t n = 0, len = 0;
+	const char *nearest;
 	struct diag *g;
+	size_t len = 0;
 
 	if (diags_full(c->diags, DIAG_ERROR)) {
 		spec_error(c, key, "%s", "");
 		return;
 	}
-	for (size_t i = 0; i < n_keys && n < ARRAY_SIZE(names); i++)
-		names[n++] = keys[i].name;
-	nearest = diag_nearest(key->text, names, n);
+	nearest = nearest_key(key->text, keys, n_keys);
 	list[0] = 0;
 	for (size_t i = 0; i < n_keys; i++)
 		if (!keys[i].later && !keys[i].misplaced && len < sizeof(list) - 40)
@@ -126,6 +135,29 @@ static void unknown_key(struct spec_ctx *c, const struct yaml_node *key, const c
 	}
 }
 
+static size_t key_index(const char *text, const struct spec_key *keys, size_t n_keys)
+{
+	size_t k = 0;
+
+	while (k < n_keys && strcmp(keys[k].name, text))
+		k++;
+	return k;
+}
+
+bool spec_lacks(const struct yaml_node *map, const char *name, const struct spec_key *keys, size_t n_keys)
+{
+	for (uint32_t i = 0; i < map->n; i++) {
+		const char *text = map->pairs[i].key->text, *nearest;
+
+		if (key_index(text, keys, n_keys) < n_keys)
+			continue;
+		nearest = nearest_key(text, keys, n_keys);
+		if (nearest && !strcmp(nearest, name))
+			return false;
+	}
+	return true;
+}
+
 bool spec_map(struct spec_ctx *c, const struct yaml_node *map, const char *what, const struct spec_key *keys,
 	      size_t n_keys, void *dst, const struct yaml_pair **seen)
 {
@@ -138,10 +170,8 @@ bool spec_map(struct spec_ctx *c, const struct yaml_node *map, const char *what,
 	}
 	for (uint32_t i = 0; i < map->n; i++) {
 		const struct yaml_pair *p = &map->pairs[i];
-		size_t k = 0;
+		const size_t k = key_index(p->key->text, keys, n_keys);
 
-		while (k < n_keys && strcmp(keys[k].name, p->key->text))
-			k++;
 		if (k == n_keys) {
 			unknown_key(c, p->key, what, keys, n_keys);
 			continue;
@@ -224,7 +254,14 @@ int spec_refer(struct spec_ctx *c, const struct names *names, const struct yaml_
 	if (i == NAMES_NONE) {
 		nearest = diags_full(c->diags, DIAG_ERROR) ? NULL : names_nearest(names, v->text);
 		g = spec_error(c, v, "%s: there is no %s %s", key, what, yaml_node_describe(v, found));
-		spec_did_you_mean(g, nearest);
+		if (nearest)
+			spec_did_you_mean(g, nearest);
+		else if (strpbrk(v->text, ", "))
+			diag_hint(g, "where several are possible, they are written as a list: [a, b]");
+		else if (names == &c->sets)
+			diag_hint(
+				g,
+				"names of hosts are not looked up: write the address, or define the set under `sets`");
 		return SPEC_NONE;
 	}
 	return i;

@@ -205,7 +205,8 @@ static void parse_qfi(struct spec_ctx *c, const struct yaml_node *v, void *dst, 
 enum {
 	KEY_TYPE, KEY_MODE, KEY_INNER, KEY_LOCAL, KEY_REMOTE, KEY_VNI, KEY_KEY, KEY_TEID, KEY_LABELS, KEY_TAGS,
 	KEY_PORT, KEY_SPORT, KEY_TTL, KEY_DSCP, KEY_DF, KEY_ECN, KEY_CSUM, KEY_SEQ, KEY_MTU, KEY_CLAMP, KEY_DEVICE,
-	KEY_UNDERLAY, KEY_MARK, KEY_GBP, KEY_OPTIONS, KEY_PDU, KEY_QFI, KEY_QFI_MAP, KEY_FDB, KEY_ID, KEY_MAX
+	KEY_UNDERLAY, KEY_MARK, KEY_GBP, KEY_OPTIONS, KEY_PDU, KEY_QFI, KEY_QFI_MAP, KEY_FDB,
+	KEY_ID, KEY_DSTPORT, KEY_SRCPORT, KEY_DEV, KEY_TOS, KEY_GROUP, KEY_MAX
 };
 
 /* Those without a parser are read before or after the others. */
@@ -239,8 +240,15 @@ static const struct spec_key tunnel_keys[KEY_MAX] = {
 	[KEY_QFI] = { .name = "qfi", .parse = parse_qfi },
 	[KEY_QFI_MAP] = { .name = "qfi-map", .parse = spec_tunnel_qfi_map },
 	[KEY_FDB] = { .name = "fdb", .parse = spec_tunnel_fdb },
+	/* what others call them, ip(8) above all */
 	[KEY_ID] = { .name = "id",
-		     .misplaced = "the number is `vni` of vxlan and geneve, `key` of gre, `teid` of gtpu" },
+		     .misplaced = "the number is `vni` of vxlan and geneve, `key` of gre, `teid` of gtpu, `tags` of vlan" },
+	[KEY_DSTPORT] = { .name = "dstport", .misplaced = "the UDP port is `port`" },
+	[KEY_SRCPORT] = { .name = "srcport", .misplaced = "source ports are `sport`" },
+	[KEY_DEV] = { .name = "dev",
+		      .misplaced = "`underlay` is what outer packets leave through, `device` the tunnel's own" },
+	[KEY_TOS] = { .name = "tos", .misplaced = "that is `dscp` and `ecn`" },
+	[KEY_GROUP] = { .name = "group", .misplaced = "each remote gets a copy: fdb: { flood: [ ... ] }" },
 };
 
 #define T(type) (1U << TCCTL_T_##type)
@@ -346,7 +354,7 @@ static void check_keys(struct spec_ctx *c, const struct spec_tunnel *t, const st
 	for (unsigned int k = 0; k < KEY_MAX; k++) {
 		const struct yaml_node *key = seen[k] ? seen[k]->key : NULL;
 
-		if (!key || k == KEY_ID)
+		if (!key)
 			continue;
 		if (!(key_types[k] & 1U << t->type)) {
 			struct diag *g = spec_error(c, key, "`%s` does not go with type: %s",
@@ -360,23 +368,24 @@ static void check_keys(struct spec_ctx *c, const struct spec_tunnel *t, const st
 	}
 }
 
-static void check_needed(struct spec_ctx *c, const struct yaml_node *name, const struct spec_tunnel *t,
-			 const struct yaml_pair *const *seen)
+static void check_needed(struct spec_ctx *c, const struct yaml_node *name, const struct yaml_node *v,
+			 const struct spec_tunnel *t, const struct yaml_pair *const *seen)
 {
-	const char *id = spec_tunnel_id_key(t->type);
+	const char *needed = NULL;
 
-	if (id && !t->has_id && t->type != TCCTL_T_GRE)
-		spec_error(c, name, "tunnel \"%s\" lacks `%s`", t->name, id);
-	if (t->type == TCCTL_T_VLAN && !seen[KEY_TAGS])
-		spec_error(c, name, "tunnel \"%s\" lacks `tags`", t->name);
-}
-
-static void check_together(struct spec_ctx *c, const struct yaml_node *name, const struct spec_tunnel *t,
-			   const struct yaml_pair *const *seen)
-{
-	if (t->mode == SPEC_TUNNEL_METADATA && !seen[KEY_DEVICE])
+	if (t->type == TCCTL_T_VLAN)
+		needed = seen[KEY_TAGS] ? NULL : "tags";
+	else if (!t->has_id && t->type != TCCTL_T_GRE)
+		needed = spec_tunnel_id_key(t->type);
+	if (needed && spec_lacks(v, needed, tunnel_keys, KEY_MAX))
+		spec_error(c, name, "tunnel \"%s\" lacks `%s`", t->name, needed);
+	if (t->mode == SPEC_TUNNEL_METADATA && !seen[KEY_DEVICE] && spec_lacks(v, "device", tunnel_keys, KEY_MAX))
 		diag_hint(spec_error(c, name, "tunnel \"%s\" has mode: metadata and lacks `device`", t->name),
 			  "name the kernel's device that was made with `external`");
+}
+
+static void check_together(struct spec_ctx *c, const struct spec_tunnel *t, const struct yaml_pair *const *seen)
+{
 	if ((t->flags & TCCTL_TF_FDB) && !(t->flags & TCCTL_TF_INNER_ETH) && seen[KEY_FDB])
 		diag_hint(spec_error(c, seen[KEY_FDB]->key,
 				     "`fdb` is about Ethernet frames, but the tunnel carries IP"),
@@ -429,7 +438,7 @@ static void parse_tunnel(struct spec_ctx *c, const struct yaml_node *name, const
 		parse_inner(c, payload, t, &tunnel_keys[KEY_INNER]);
 	if (!spec_map(c, v, "a tunnel", tunnel_keys, KEY_MAX, t, seen))
 		return;
-	if (!type)
+	if (!type && spec_lacks(v, "type", tunnel_keys, KEY_MAX))
 		diag_hint(spec_error(c, name, "tunnel \"%s\" lacks `type`", t->name),
 			  "vxlan, gre, ipip, geneve, gtpu, fou, gue, mpls-udp, mpls-gre or vlan");
 	if (seen[KEY_LOCAL] && spec_host(c, seen[KEY_LOCAL]->value, "local", &t->local)) {
@@ -441,10 +450,10 @@ static void parse_tunnel(struct spec_ctx *c, const struct yaml_node *name, const
 	if (!t->type)
 		return;
 	check_keys(c, t, seen);
-	check_needed(c, name, t, seen);
-	check_together(c, name, t, seen);
+	check_needed(c, name, v, t, seen);
+	check_together(c, t, seen);
 	if (seen[KEY_FDB] && t->has_local)
-		spec_tunnel_fdb_family(c, seen[KEY_FDB]->key, t);
+		spec_tunnel_fdb_remotes(c, seen[KEY_FDB]->key, t);
 }
 
 void spec_parse_tunnels(struct spec_ctx *c, const struct yaml_node *map)
@@ -453,6 +462,11 @@ void spec_parse_tunnels(struct spec_ctx *c, const struct yaml_node *map)
 		spec_expected(c, map, "tunnels", "a map of tunnel names");
 		return;
 	}
-	for (uint32_t i = 0; i < map->n; i++)
+	for (uint32_t i = 0; i < map->n; i++) {
+		const size_t n = c->spec->n_tunnels, errors = c->diags->n_errors;
+
 		parse_tunnel(c, map->pairs[i].key, map->pairs[i].value);
+		if (c->spec->n_tunnels > n)
+			c->spec->tunnels[n].wrong = c->diags->n_errors != errors;
+	}
 }

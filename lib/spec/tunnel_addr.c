@@ -10,6 +10,11 @@ bool spec_is_host(const struct spec_prefix *p)
 	return p->len == (p->family == 4 ? 32 : 128);
 }
 
+static bool is_none(const struct spec_prefix *p)
+{
+	return !p->addr[0] && !memcmp(p->addr, p->addr + 1, sizeof(p->addr) - 1);
+}
+
 bool spec_host(struct spec_ctx *c, const struct yaml_node *v, const char *key, struct spec_prefix *ret)
 {
 	static const char expected[] = "an address such as 192.0.2.1 or \"2001:db8::1\"";
@@ -23,10 +28,10 @@ bool spec_host(struct spec_ctx *c, const struct yaml_node *v, const char *key, s
 	wrong = spec_prefix(v->text, v->n, &p, hint);
 	if (wrong || !spec_is_host(&p)) {
 		g = spec_expected(c, v, key, "%s", expected);
-		if (wrong && *hint)
-			diag_hint(g, "%s", hint);
-		else if (!wrong || strchr(v->text, '/'))
+		if (strchr(v->text, '/'))
 			diag_hint(g, "one address, without a length");
+		else if (wrong && *hint)
+			diag_hint(g, "%s", hint);
 		else if (isalpha((unsigned char)v->text[0]))
 			diag_hint(g, "names are not looked up: write the address");
 		return false;
@@ -36,7 +41,7 @@ bool spec_host(struct spec_ctx *c, const struct yaml_node *v, const char *key, s
 			  "what goes to several remotes is sent to each: fdb: { flood: [ ... ] }");
 		return false;
 	}
-	if (!p.addr[0] && !memcmp(p.addr, p.addr + 1, sizeof(p.addr) - 1)) {
+	if (is_none(&p)) {
 		diag_hint(spec_error(c, v, "%s: %s is no address of a host", key, v->text),
 			  "leave `%s` out for any", key);
 		return false;
@@ -167,6 +172,9 @@ void spec_tunnel_remote(struct spec_ctx *c, const struct yaml_node *v, struct sp
 		if (t->family == 4 ? a[0] >= 224 : a[0] == 0xff)
 			diag_hint(spec_error(c, v, "remote: this is no address of one host"),
 				  "what goes to several remotes is sent to each: fdb: { flood: [ ... ] }");
+		else if (is_none(t->remotes))
+			diag_hint(spec_error(c, v, "remote: this is no address of a host"),
+				  "leave `remote` out for any");
 		else if (t->has_local && !spec_prefix_compare(&t->local, t->remotes))
 			spec_error(c, v, "remote: it is the same address as `local`");
 	}

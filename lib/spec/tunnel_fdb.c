@@ -97,7 +97,7 @@ static void station(struct spec_ctx *c, const struct yaml_node *v, struct spec_t
 	if (v->kind == YAML_MAP) {
 		if (!spec_map(c, v, "a station", station_keys, ARRAY_SIZE(station_keys), &s, seen))
 			return;
-		if (!seen[STATION_REMOTE])
+		if (!seen[STATION_REMOTE] && spec_lacks(v, "remote", station_keys, ARRAY_SIZE(station_keys)))
 			spec_error(c, v, "stations: the station lacks `remote`");
 		if (seen[STATION_VNI] && t->type == TCCTL_T_GRE)
 			spec_error(c, seen[STATION_VNI]->key, "stations: GRE has no VNI");
@@ -187,17 +187,29 @@ void spec_tunnel_fdb(struct spec_ctx *c, const struct yaml_node *v, void *dst, c
 			"fdb: it learns nothing and knows nobody: expected `learn`, `flood` or `stations`");
 }
 
-void spec_tunnel_fdb_family(struct spec_ctx *c, const struct yaml_node *v, const struct spec_tunnel *t)
+void spec_tunnel_fdb_remotes(struct spec_ctx *c, const struct yaml_node *v, const struct spec_tunnel *t)
 {
-	for (size_t i = 0; i < t->n_flood; i++)
-		if (t->flood[i].family != t->family) {
+	for (size_t i = 0; i < t->n_flood; i++) {
+		if (t->flood[i].family != t->family)
 			spec_error(c, v, "flood: remotes must be IPv%d like `local`", t->family);
-			break;
-		}
-	for (size_t i = 0; i < t->n_stations; i++)
-		if (t->stations[i].remote.family && t->stations[i].remote.family != t->family) {
-			diag_error(c->diags, &t->stations[i].loc,
-				   "stations: the remote must be IPv%d like `local`", t->family);
-			break;
-		}
+		else if (!spec_prefix_compare(&t->flood[i], &t->local))
+			spec_error(c, v, "flood: one of the remotes is the same address as `local`");
+		else
+			continue;
+		break;
+	}
+	for (size_t i = 0; i < t->n_stations; i++) {
+		const struct spec_station *s = &t->stations[i];
+
+		if (!s->remote.family)
+			continue;
+		if (s->remote.family != t->family)
+			diag_error(c->diags, &s->loc, "stations: the remote must be IPv%d like `local`",
+				   t->family);
+		else if (!spec_prefix_compare(&s->remote, &t->local))
+			diag_error(c->diags, &s->loc, "stations: the remote is the same address as `local`");
+		else
+			continue;
+		break;
+	}
 }

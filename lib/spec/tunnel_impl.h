@@ -31,8 +31,8 @@ char *spec_device(struct spec_ctx *c, const struct yaml_node *v, const char *key
 bool spec_seconds(struct spec_ctx *c, const struct yaml_node *v, const char *key, uint32_t *ret);
 /* `remote`; `local` has been read. */
 void spec_tunnel_remote(struct spec_ctx *c, const struct yaml_node *v, struct spec_tunnel *t);
-/* The remotes of the forwarding table are of the family of `local`. */
-void spec_tunnel_fdb_family(struct spec_ctx *c, const struct yaml_node *v, const struct spec_tunnel *t);
+/* The remotes of the forwarding table are other addresses than `local`, of its family. */
+void spec_tunnel_fdb_remotes(struct spec_ctx *c, const struct yaml_node *v, const struct spec_tunnel *t);
 
 /* Keys of a tunnel; `dst` is a struct spec_tunnel whose `type` is set. */
 void spec_tunnel_id(struct spec_ctx *c, const struct yaml_node *v, void *dst, const struct spec_key *key);

@@ -29,7 +29,7 @@ int spec_refer_sender(struct spec_ctx *c, const struct yaml_node *v, const char 
 	if (i == SPEC_NONE)
 		return i;
 	t = &c->spec->tunnels[i];
-	why = t->type ? spec_tunnel_cannot_send(t) : NULL;
+	why = t->type && !t->wrong ? spec_tunnel_cannot_send(t) : NULL;
 	if (why) {
 		spec_error(c, v, "%s: nothing can be sent through tunnel \"%s\" (line %u): %s", key, t->name,
 			   t->loc.line, why);
@@ -175,7 +175,8 @@ void spec_parse_decap(struct spec_ctx *c, const struct yaml_node *v, struct spec
 	*ret = (struct spec_decap){ .node = v };
 	if (v->kind != YAML_MAP)
 		decap_list(c, v, "decap", ret);
-	else if (spec_map(c, v, "`decap`", decap_keys, ARRAY_SIZE(decap_keys), ret, seen) && !seen[0])
+	else if (spec_map(c, v, "`decap`", decap_keys, ARRAY_SIZE(decap_keys), ret, seen) && !seen[0] &&
+		 spec_lacks(v, "tunnels", decap_keys, ARRAY_SIZE(decap_keys)))
 		spec_error(c, v, "decap: `tunnels` is missing");
 }
 
@@ -240,7 +241,8 @@ static void encap_entry(struct spec_ctx *c, const struct yaml_node *v, struct sp
 			set_default(c, v, encap, t);
 		return;
 	}
-	if (spec_map(c, v, "an entry of `encap`", entry_keys, ARRAY_SIZE(entry_keys), &e, NULL) && !e.tunnel)
+	if (spec_map(c, v, "an entry of `encap`", entry_keys, ARRAY_SIZE(entry_keys), &e, NULL) &&
+	    !e.tunnel && spec_lacks(v, "tunnel", entry_keys, ARRAY_SIZE(entry_keys)))
 		spec_error(c, v, "encap: the entry lacks `tunnel`");
 	else if (e.tunnel && e.ok && !e.has_dst)
 		set_default(c, v, encap, e.route.tunnel);

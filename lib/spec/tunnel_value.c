@@ -80,7 +80,7 @@ void spec_tunnel_id(struct spec_ctx *c, const struct yaml_node *v, void *dst, co
 		return;
 	}
 	if (spec_map(c, v, "a number by direction", id_keys, ARRAY_SIZE(id_keys), &p, NULL) &&
-	    !(p.has_in && p.has_out))
+	    !(p.has_in && p.has_out) && spec_lacks(v, p.has_in ? "out" : "in", id_keys, ARRAY_SIZE(id_keys)))
 		diag_hint(spec_error(c, v, "%s: both `in` and `out` are needed", key->name),
 			  "%s: 7 is short for { in: 7, out: 7 }", key->name);
 	t->id = p.in;
@@ -148,7 +148,8 @@ void spec_tunnel_labels(struct spec_ctx *c, const struct yaml_node *v, void *dst
 		label_stack(c, v, t);
 		t->id = t->labels[0];
 	} else if (spec_map(c, v, "`labels`", label_keys, ARRAY_SIZE(label_keys), t, seen) &&
-		   !(seen[0] && seen[1])) {
+		   !(seen[0] && seen[1]) &&
+		   spec_lacks(v, seen[0] ? "out" : "in", label_keys, ARRAY_SIZE(label_keys))) {
 		diag_hint(
 			spec_error(c, v, "labels: both `in` and `out` are needed"),
 			"`in` is the top label of what arrives, `out` the labels to send, the top one first");

@@ -112,6 +112,12 @@ int main(void)
 		   "interfaces: { eth0: { rules: r } }\nrules: { r: [ { port: 5, class: keep } ] }\n",
 	      "x:4:3: warning: nothing names the tunnel \"b\"\n"
 	      "x:5:3: warning: nothing names the tunnel \"c\"\n");
+	check("a tunnel's device that is the one it comes in by",
+	      HEAD "tunnels:\n  a: { type: gre, local: 192.0.2.1, remote: 192.0.2.2, device: eth0 }\n"
+		   "  b: { type: gre, local: 192.0.2.1, remote: 192.0.2.3, device: gre1 }\n"
+		   "  c: { type: vxlan, mode: metadata, device: vx0, vni: 5 }\n"
+		   "interfaces: { eth0: { decap: [a, b] }, vx0: { decap: c }, eth1: { decap: a } }\n",
+	      "x:3:3: warning: tunnel \"a\": its `device` eth0 is where its packets come in encapsulated\n");
 	check("a class's tunnel where nothing leads out",
 	      HEAD "tunnels: { " A " }\nclasses: { k: { tunnel: a } }\nrules: { r: [ { port: 5, class: k } ] }\n"
 		   "interfaces: { eth0: { ingress: { rules: r } } }\n",
