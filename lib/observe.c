@@ -175,7 +175,7 @@ static int add_hooks(const struct observe_input *in, struct model *m)
 		/* devices are renamed */
 		memcpy(h->device, s->device, sizeof(h->device));
 		if (link)
-			snprintf(h->device, sizeof(h->device), "%s", link->name);
+			memcpy(h->device, link->name, sizeof(h->device));
 		for (size_t p = 0; p < m->n_pipelines; p++)
 			if (m->pipelines[p].id == s->pipeline)
 				h->pipeline = p;
@@ -260,48 +260,48 @@ static int add_leftovers(const struct observe_input *in, struct tcctl_diags *dia
 	return 0;
 }
 
-static void judge(const struct observe_input *in, const struct model *m, const struct nl_filter *f,
-		  struct model_hook *h)
+struct judging {
+	const struct observe_input *in;
+	struct model *m;
+	char prefix[NL_BPF_NAME_MAX]; /* of all our names */
+	const struct state_pipeline *p;
+	char name[NL_BPF_NAME_MAX]; /* of p's filters */
+};
+
+static bool is_ours(struct judging *j, const struct model_hook *h, const struct nl_filter *f)
 {
-	char name[NL_BPF_NAME_MAX];
-	size_t prefix;
+	const unsigned int id = h->pipeline >= 0 ? j->m->pipelines[h->pipeline].id : 0;
+
+	if (!id)
+		return false;
+	if (!j->p || j->p->id != id) {
+		j->p = state_pipeline_find(j->in->state, id);
+		observe_filter_name(j->name, j->in->owner, id);
+	}
+	return f->prog_id == j->p->root_id && f->classid == h->hook_id && !strcmp(f->name, j->name) &&
+	       (f->flags & NL_BPF_DIRECT_ACTION);
+}
+
+static void judge(void *arg, size_t i, const struct nl_filter *f)
+{
+	struct judging *j = arg;
+	struct model_hook *h = &j->m->hooks[i];
 
 	if (!f) {
 		h->found = MODEL_FOUND_NOTHING;
 		return;
 	}
 	h->prog_id = f->prog_id;
-	snprintf(h->what, sizeof(h->what), "%.*s", (int)sizeof(h->what) - 1, f->name[0] ? f->name : f->kind);
-	prefix = snprintf(name, sizeof(name), "tcctl:%s/", in->owner);
 	h->found = MODEL_FOUND_FOREIGN;
-	if (strcmp(f->kind, "bpf") || strncmp(f->name, name, prefix))
-		return;
-	h->found = MODEL_FOUND_STALE;
-	if (h->pipeline >= 0) {
-		const struct state_pipeline *s = state_pipeline_find(in->state, m->pipelines[h->pipeline].id);
-
-		observe_filter_name(name, in->owner, s->id);
-		if (f->prog_id == s->root_id && f->classid == h->hook_id && !strcmp(f->name, name) &&
-		    (f->flags & NL_BPF_DIRECT_ACTION))
-			h->found = MODEL_FOUND_OURS;
-	}
-}
-
-struct judging {
-	const struct observe_input *in;
-	struct model *m;
-};
-
-static void judge_filter(void *arg, size_t i, const struct nl_filter *filter)
-{
-	const struct judging *j = arg;
-
-	judge(j->in, j->m, filter, &j->m->hooks[i]);
+	if (!strcmp(f->kind, "bpf") && !strncmp(f->name, j->prefix, strlen(j->prefix)))
+		h->found = is_ours(j, h, f) ? MODEL_FOUND_OURS : MODEL_FOUND_STALE;
+	if (h->found != MODEL_FOUND_OURS)
+		snprintf(h->what, sizeof(h->what), "%.*s", (int)sizeof(h->what) - 1, f->name[0] ? f->name : f->kind);
 }
 
 static int observe_hooks(const struct observe_input *in, struct tcctl_diags *diags, struct model *m)
 {
-	struct judging judging = { in, m };
+	struct judging judging = { .in = in, .m = m };
 	_cleanup_free_ struct nl_filter_key *keys = NULL;
 	int err;
 
@@ -312,6 +312,7 @@ static int observe_hooks(const struct observe_input *in, struct tcctl_diags *dia
 		err = add_leftovers(in, diags, m);
 	if (err)
 		return err;
+	snprintf(judging.prefix, sizeof(judging.prefix), "tcctl:%s/", in->owner);
 	keys = calloc(m->n_hooks + 1, sizeof(*keys));
 	if (!keys)
 		return -ENOMEM;
@@ -320,7 +321,7 @@ static int observe_hooks(const struct observe_input *in, struct tcctl_diags *dia
 			.ifindex = m->hooks[i].ifindex, .parent = nl_parent(m->hooks[i].dir),
 			.prio = m->hooks[i].prio, .handle = m->hooks[i].handle,
 		};
-	return observe_filters(in->nl, keys, m->n_hooks, diags, judge_filter, &judging);
+	return observe_filters(in->nl, keys, m->n_hooks, diags, judge, &judging);
 }
 
 /* --- clsact ----------------------------------------------------------------------------------------------- */
@@ -426,7 +427,7 @@ static int observe_clsacts(const struct observe_input *in, struct tcctl_diags *d
 		if (!link)
 			continue;
 		*c = (struct model_clsact){ .ifindex = d->ifindex };
-		snprintf(c->device, sizeof(c->device), "%s", link->name);
+		memcpy(c->device, link->name, sizeof(c->device));
 		if (!d->sure || d->unsure)
 			what = nl_qdiscs_clsact(&qdiscs, d->ifindex, &q);
 		switch (what) {

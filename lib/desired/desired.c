@@ -410,7 +410,7 @@ static int add_hook(struct building *b, const struct nl_link *link, int interfac
 		.handle = MODEL_HANDLE, .interface = interface,
 		.hook_id = hook_flags(side, dir),
 	};
-	snprintf(hook->device, sizeof(hook->device), "%s", link->name);
+	memcpy(hook->device, link->name, sizeof(hook->device));
 	b->m.n_hooks++;
 	return 0;
 }

@@ -88,13 +88,21 @@ static int commit_clsacts(struct tx *tx)
 
 /* --- filters ------------------------------------------------------------------------------------------------ */
 
-static void hook_names(struct tx *tx, size_t k, const char **ret_device, const char **ret_dir)
+/* Wanted or there: each hook of a plan is one of them, or both. */
+static const struct model_hook *hook_model(const struct tx *tx, size_t k)
 {
 	const struct plan_hook *ph = &tx->s->plan->hooks[k];
-	const struct model_hook *h = ph->want >= 0 ? &tx->s->want.hooks[ph->want] : &tx->s->have.hooks[ph->have];
 
-	*ret_device = h->device;
-	*ret_dir = model_dir_name(h->dir);
+	return ph->want >= 0 ? &tx->s->want.hooks[ph->want] : &tx->s->have.hooks[ph->have];
+}
+
+static struct nl_filter_key hook_key(const struct tx *tx, size_t k)
+{
+	const struct plan_hook *ph = &tx->s->plan->hooks[k];
+	const struct model_hook *h = hook_model(tx, k);
+
+	return (struct nl_filter_key){ .ifindex = h->ifindex, .parent = nl_parent(h->dir), .prio = ph->prio,
+				       .handle = ph->handle };
 }
 
 /* The filter as it was before; the pipeline it ran is open for as long as the transaction. */
@@ -106,7 +114,7 @@ static int op_before(struct tx *tx, size_t k, enum nl_op_type type, struct nl_op
 		h->pipeline >= 0 ? tx_pipeline_find(tx, tx->s->have.pipelines[h->pipeline].id) : NULL;
 
 	*ret = (struct nl_op){
-		.type = type, .key = tx->ops[k].key,
+		.type = type, .key = hook_key(tx, k),
 		.bpf = { .classid = h->hook_id, .name = h->what, .flags = NL_BPF_DIRECT_ACTION, .prog_fd = -1 },
 	};
 	if (h->found == MODEL_FOUND_OURS && tp) {
@@ -121,7 +129,7 @@ static int op_before(struct tx *tx, size_t k, enum nl_op_type type, struct nl_op
 static int undo_add(void *ctx, size_t k)
 {
 	struct tx *tx = ctx;
-	struct nl_op op = { .type = NL_OP_FILTER_DEL, .key = tx->ops[k].key };
+	struct nl_op op = { .type = NL_OP_FILTER_DEL, .key = hook_key(tx, k) };
 	int err = nl_run_one(tx->s->t->nl, &op);
 
 	return err == -ENOENT || err == -ENODEV || err == -EINVAL ? 0 : err;
@@ -147,72 +155,79 @@ static int undo_delete(void *ctx, size_t k)
 	return put_back(ctx, k, NL_OP_FILTER_ADD);
 }
 
-static void plan_ops(struct tx *tx)
+static enum nl_op_type hook_op_type(const struct plan_hook *ph)
+{
+	switch (ph->op) {
+	case PLAN_ADD: return NL_OP_FILTER_ADD;
+	case PLAN_REPLACE: return NL_OP_FILTER_REPLACE;
+	case PLAN_REMOVE: return NL_OP_FILTER_DEL;
+	case PLAN_KEEP:
+	case PLAN_FORGET: break;
+	}
+	return NL_OP_MAX;
+}
+
+static struct nl_op hook_op(struct tx *tx, size_t k)
+{
+	const struct plan_hook *ph = &tx->s->plan->hooks[k];
+	const struct tx_pipeline *tp = ph->pipeline ? tx_pipeline_find(tx, ph->pipeline) : NULL;
+	struct nl_op op = { .type = hook_op_type(ph), .key = hook_key(tx, k) };
+
+	if (tp)
+		op.bpf = (struct nl_bpf){ .prog_fd = tp->p.root_fd, .name = tp->filter_name, .classid = ph->hook_id,
+					  .flags = NL_BPF_DIRECT_ACTION };
+	return op;
+}
+
+/* What was there, to be put back; works for others' programs with CAP_SYS_ADMIN only. */
+static void keep_programs(struct tx *tx)
 {
 	const struct tcctl_plan *plan = tx->s->plan;
 
 	for (size_t k = 0; k < plan->n_hooks; k++) {
 		const struct plan_hook *ph = &plan->hooks[k];
-		const struct model_hook *want = ph->want >= 0 ? &tx->s->want.hooks[ph->want] : NULL;
 		const struct model_hook *have = ph->have >= 0 ? &tx->s->have.hooks[ph->have] : NULL;
-		const struct tx_pipeline *tp = ph->pipeline ? tx_pipeline_find(tx, ph->pipeline) : NULL;
-		const struct model_hook *h = want ? want : have;
-		struct nl_op *op = &tx->ops[k];
 
-		op->type = NL_OP_MAX;
 		tx->was_fds[k] = -1;
-		if (!h) /* never: each hook of a plan is wanted, there, or both */
-			continue;
-		*op = (struct nl_op){ .type = NL_OP_MAX,
-				      .key = { .ifindex = h->ifindex, .parent = nl_parent(h->dir), .prio = ph->prio,
-					       .handle = ph->handle } };
-		switch (ph->op) {
-		case PLAN_ADD:
-			op->type = NL_OP_FILTER_ADD;
-			break;
-		case PLAN_REPLACE:
-			op->type = NL_OP_FILTER_REPLACE;
-			break;
-		case PLAN_REMOVE:
-			op->type = NL_OP_FILTER_DEL;
-			break;
-		case PLAN_KEEP:
-		case PLAN_FORGET:
-			break;
-		}
-		/* to put back what was there; works for others' programs with CAP_SYS_ADMIN only */
 		if ((ph->op == PLAN_REPLACE || ph->op == PLAN_REMOVE) && have && have->found != MODEL_FOUND_OURS && have->prog_id)
 			tx->was_fds[k] = bpf_prog_get_fd_by_id(have->prog_id);
-		if (tp)
-			op->bpf = (struct nl_bpf){ .prog_fd = tp->p.root_fd, .name = tp->filter_name,
-						   .classid = ph->hook_id, .flags = NL_BPF_DIRECT_ACTION };
 	}
+}
+
+static bool runs_op(const struct plan_hook *ph, bool deletes)
+{
+	const enum nl_op_type type = hook_op_type(ph);
+
+	return type != NL_OP_MAX && (type == NL_OP_FILTER_DEL) == deletes;
 }
 
 /* Run the operations of these types in one go. */
 static int run_ops(struct tx *tx, bool deletes)
 {
-	const size_t n_hooks = tx->s->plan->n_hooks;
-	_cleanup_free_ struct nl_op *ops = calloc(n_hooks + 1, sizeof(*ops));
-	_cleanup_free_ size_t *which = calloc(n_hooks + 1, sizeof(*which));
+	const struct tcctl_plan *plan = tx->s->plan;
+	_cleanup_free_ struct nl_op *ops = NULL;
+	_cleanup_free_ size_t *which = NULL;
 	size_t n = 0;
 	int err;
 
-	if (!ops || !which)
-		return -ENOMEM;
-	for (size_t k = 0; k < n_hooks; k++) {
-		const enum nl_op_type type = tx->ops[k].type;
-
-		if (type == NL_OP_MAX || (type == NL_OP_FILTER_DEL) != deletes)
-			continue;
-		which[n] = k;
-		ops[n++] = tx->ops[k];
-	}
+	for (size_t k = 0; k < plan->n_hooks; k++)
+		n += runs_op(&plan->hooks[k], deletes);
 	if (!n)
 		return 0;
+	ops = malloc(n * sizeof(*ops));
+	which = malloc(n * sizeof(*which));
+	if (!ops || !which)
+		return -ENOMEM;
+	n = 0;
+	for (size_t k = 0; k < plan->n_hooks; k++) {
+		if (!runs_op(&plan->hooks[k], deletes))
+			continue;
+		which[n] = k;
+		ops[n++] = hook_op(tx, k);
+	}
 	err = nl_run(tx->s->t->nl, ops, n);
 	for (size_t i = 0; i < n; i++) {
-		const char *device, *dir;
+		const struct model_hook *h = hook_model(tx, which[i]);
 		size_t k = which[i];
 
 		/* adding alone takes nothing away from a packet on its way */
@@ -237,8 +252,7 @@ static int run_ops(struct tx *tx, bool deletes)
 		}
 		if (err)
 			continue;
-		hook_names(tx, k, &device, &dir);
-		op_failed(tx, &ops[i], device, dir);
+		op_failed(tx, &ops[i], h->device, model_dir_name(h->dir));
 		err = ops[i].err;
 	}
 	return err;
@@ -311,12 +325,11 @@ int tx_commit(struct tx *tx)
 	double start = tx_now();
 	int err;
 
-	tx->ops = calloc(plan->n_hooks + 1, sizeof(*tx->ops));
-	tx->was_fds = malloc((plan->n_hooks + 1) * sizeof(*tx->was_fds));
 	tx->clsact_made = calloc(plan->n_clsacts + 1, sizeof(*tx->clsact_made));
-	if (!tx->ops || !tx->was_fds || !tx->clsact_made)
+	tx->was_fds = tx->clsact_made ? malloc((plan->n_hooks + 1) * sizeof(*tx->was_fds)) : NULL;
+	if (!tx->was_fds)
 		return -ENOMEM;
-	plan_ops(tx);
+	keep_programs(tx);
 	err = undo_reserve(&tx->undo, plan->n_devices + plan->n_hooks + plan->n_clsacts + 2 * plan->n_pipelines);
 	if (!err)
 		err = tx_devices_commit(tx);

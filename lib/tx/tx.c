@@ -34,14 +34,13 @@ static void tx_done(struct tx *tx)
 			close(tx->pipelines[i].old_entry_fd);
 		pipeline_close(&tx->pipelines[i].p);
 	}
-	for (size_t k = 0; tx->was_fds && tx->ops && k < tx->s->plan->n_hooks; k++)
+	for (size_t k = 0; tx->was_fds && k < tx->s->plan->n_hooks; k++)
 		if (tx->was_fds[k] >= 0)
 			close(tx->was_fds[k]);
 	if (tx->learned_fd >= 0)
 		close(tx->learned_fd);
 	free(tx->tunnel_ids);
 	free(tx->pipelines);
-	free(tx->ops);
 	free(tx->was_fds);
 	free(tx->clsact_made);
 	state_done(&tx->next);

@@ -36,7 +36,6 @@ struct tx {
 	struct state next;
 	struct tx_pipeline *pipelines; /* as plan->pipelines */
 	size_t n_pipelines;
-	struct nl_op *ops;  /* one per plan->hooks, in their order; type NL_OP_MAX: nothing to do */
 	int *was_fds;	    /* per plan->hooks: program to put back, -1 */
 	bool *clsact_made;  /* per plan->clsacts */
 	size_t devices_done; /* of plan->devices */
