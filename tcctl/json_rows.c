@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "json_rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "out.h"
+
+#define FLUSH_SIZE (32 << 10)
 
 struct json_rows {
 	size_t n;
@@ -19,11 +22,16 @@ struct json_row {
 	size_t len;
 };
 
+/* What is printed so far goes out when it is much: thousands of rows need not be in memory together. */
 static void flush(struct json_row *row)
 {
 	if (row->len)
 		printbuf_memappend(row->to, row->buf, (int)row->len);
 	row->len = 0;
+	if (printbuf_length(row->to) >= FLUSH_SIZE) {
+		fwrite(row->to->buf, 1, printbuf_length(row->to), stdout);
+		printbuf_reset(row->to);
+	}
 }
 
 static void put(struct json_row *row, const char *s, size_t n)

@@ -13,8 +13,8 @@ struct json_row;
 /* Puts the members of row i; false: there is no such row. */
 typedef bool json_row_fn(const void *data, size_t i, struct json_row *row);
 
-/* An array of n rows, each an object on a line of its own, that is asked for when the JSON is printed: data has to live
- * until then. */
+/* An array of n rows, each an object on a line of its own, that is asked for when the JSON is printed, to standard output:
+ * data has to live until then. */
 struct json_object *json_rows_new(size_t n, json_row_fn *fn, const void *data);
 
 /* Members; keys are ours and need no escaping. */

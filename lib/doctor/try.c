@@ -147,7 +147,7 @@ static int try_request(struct nl *nl, const struct nlmsghdr *nlh)
 
 	err = nl_send(nl, nlh, nlh->nlmsg_len);
 	while (!err && !answered) {
-		n = nl_receive(nl);
+		n = nl_receive(nl, 1);
 		err = n < 0 ? n :
 			      nl_run_feed(&op, &answered, 1, nlh->nlmsg_seq, nl->portid, nl->rx, (size_t)n);
 	}

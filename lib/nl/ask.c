@@ -18,7 +18,7 @@ static int ask_once(struct nl *nl, const struct nlmsghdr *request, uint16_t type
 	for (;;) {
 		const struct nlmsghdr *nlh;
 
-		got = nl_receive(nl);
+		got = nl_receive(nl, 1);
 		if (got < 0) /* rtnetlink answers before sending returns: what is not there now was lost */
 			return got == -EAGAIN || got == -ENOBUFS ? -EIO : got;
 		nlh = (const void *)nl->rx;

@@ -108,7 +108,7 @@ again:
 		/* Answers come in order: behind the last one there are no more. */
 		last = g->sent[g->n_sent - 1];
 		while (!g->answered[last]) {
-			got = nl_receive(nl);
+			got = nl_receive(nl, NL_RX_PARTS);
 			if (got == -ENOBUFS) /* some are lost, others wait behind */
 				continue;
 			if (got == -EAGAIN)

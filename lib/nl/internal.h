@@ -15,8 +15,10 @@
 #include "nl.h"
 
 #define NL_RX_SIZE (64U << 10) /* the kernel makes dump parts of up to 32 KB when it sees a buffer this big */
-#define NL_RX_PARTS \
-	16U /* datagrams received by one system call; the memory of those that never come stays untouched */
+/* Most datagrams received by one system call (the memory of those that never come stays untouched); parts of a
+ * dump are big, and better in memory that was just read. */
+#define NL_RX_PARTS 16U
+#define NL_RX_DUMP 2U
 #define NL_TX_SIZE (64U << 10)
 #define NL_REQUEST_MAX 1024U /* the longest request: a filter with a 255-byte name is about 360 bytes */
 
@@ -58,9 +60,9 @@ static inline bool nl_message_ok(const struct nlmsghdr *nlh, int left)
 struct nlmsghdr *nl_request(struct nl *nl, void *at, uint16_t type, uint16_t flags);
 
 int nl_send(struct nl *nl, const void *buf, size_t len);
-/* Length of the next datagram, which is in nl->rx until the next call, or -EAGAIN (nothing there), -ENOBUFS (answers were
+/* Length of the next datagram (`parts`: as many are received at once), which is in nl->rx until the next call, or -EAGAIN (nothing there), -ENOBUFS (answers were
  * lost), -EBADMSG (cut short). */
-int nl_receive(struct nl *nl);
+int nl_receive(struct nl *nl, unsigned int parts);
 
 /*
  * State of one dump, fed with datagrams. Pure, so that tests can feed anything. `done` once NLMSG_DONE or an error

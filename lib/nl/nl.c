@@ -98,7 +98,7 @@ int nl_send(struct nl *nl, const void *buf, size_t len)
 	}
 }
 
-int nl_receive(struct nl *nl)
+int nl_receive(struct nl *nl, unsigned int parts)
 {
 	const struct mmsghdr *part;
 	int n;
@@ -107,7 +107,7 @@ int nl_receive(struct nl *nl)
 		nl->next_part = nl->n_parts = 0;
 		do {
 			nl->stats.receives++;
-			n = recvmmsg(mnl_socket_get_fd(nl->sock), nl->parts, NL_RX_PARTS, 0, NULL);
+			n = recvmmsg(mnl_socket_get_fd(nl->sock), nl->parts, parts, 0, NULL);
 		} while (n < 0 && errno == EINTR);
 		if (n < 0)
 			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
@@ -144,7 +144,7 @@ int nl_attr_str(const struct nlattr *attr, char *ret, size_t size)
 	if (len >= size)
 		len = size - 1;
 	memcpy(ret, mnl_attr_get_payload(attr), len);
-	memset(ret + len, 0, size - len);
+	ret[len] = '\0';
 	return 0;
 }
 
@@ -251,7 +251,7 @@ static void dump_drain(struct nl *nl, struct nl_dump_state *s)
 	int n, left;
 
 	while (!s->done) {
-		n = nl_receive(nl);
+		n = nl_receive(nl, NL_RX_DUMP);
 		if (n == -ENOBUFS || n == -EBADMSG)
 			continue;
 		if (n <= 0)
@@ -272,7 +272,7 @@ static int dump_once(struct nl *nl, struct nlmsghdr *request, struct nl_dump_sta
 	if (err)
 		return err;
 	while (!s->done) {
-		n = nl_receive(nl);
+		n = nl_receive(nl, NL_RX_DUMP);
 		if (n == -ENOBUFS || n == -EAGAIN) {
 			/* A part was lost. */
 			s->again = true;

@@ -218,7 +218,7 @@ again:
 		return err;
 	*ret_sent = i;
 	while (!answered[i - 1]) {
-		got = nl_receive(nl);
+		got = nl_receive(nl, NL_RX_PARTS);
 		if (got == -ENOBUFS) { /* some are lost, others wait behind */
 			overrun = true;
 			continue;

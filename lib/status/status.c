@@ -171,17 +171,20 @@ static int read_hooks(struct reading *r)
 	struct hooks_reading hr = { .r = r, .first = r->st->n_hooks };
 	_cleanup_free_ struct nl_filter_key *keys = calloc(s->n_hooks + 1, sizeof(*keys));
 	_cleanup_free_ const char **orders = calloc(s->n_pipelines + 1, sizeof(*orders));
+	struct tcctl_status_hook *hooks = realloc(r->st->hooks, (hr.first + s->n_hooks + 1) * sizeof(*hooks));
 	const struct state_hook *last = NULL;
 	const char *device = "";
 	bool gone = false;
 
-	if (!keys || !orders)
+	if (hooks)
+		r->st->hooks = hooks;
+	if (!keys || !orders || !hooks)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n_pipelines; i++)
 		orders[i] = keep_text(r, s->pipelines[i].order);
 	for (size_t i = 0; i < s->n_hooks && !r->err; i++) {
 		const struct state_hook *h = &s->hooks[i];
-		struct tcctl_status_hook *out = GROW(r, hooks);
+		struct tcctl_status_hook *out = &hooks[r->st->n_hooks++];
 
 		/* devices are renamed; hooks are sorted by device */
 		if (!last || last->ifindex != h->ifindex) {
