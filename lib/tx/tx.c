@@ -47,6 +47,13 @@ static void tx_done(struct tx *tx)
 	undo_done(&tx->undo);
 }
 
+static int compare_u32(const void *va, const void *vb)
+{
+	const uint32_t *a = va, *b = vb;
+
+	return (*a > *b) - (*a < *b);
+}
+
 /* Is nobody's filter in it? Told by two reads that agree, for both directions. 1 yes, 0 no, -errno. */
 static int clsact_empty(struct nl *nl, uint32_t ifindex)
 {
@@ -64,17 +71,40 @@ static int clsact_empty(struct nl *nl, uint32_t ifindex)
 	return 1;
 }
 
-/* -errno: one that we made and nobody uses is still there, and the state must go on saying so. */
+/* By ifindex; NULL without memory. */
+static uint32_t *devices_that_go(const struct tx *tx, size_t *ret_n)
+{
+	const struct tcctl_plan *plan = tx->s->plan;
+	uint32_t *going = malloc((plan->n_devices + 1) * sizeof(*going));
+	size_t n = 0;
+
+	for (size_t k = 0; going && k < plan->n_devices; k++)
+		if (plan->devices[k].op == PLAN_REMOVE)
+			going[n++] = tx->s->have.devices[plan->devices[k].have].ifindex;
+	if (n)
+		qsort(going, n, sizeof(*going), compare_u32);
+	*ret_n = n;
+	return going;
+}
+
+/* Those of devices that go too went with them. -errno: one that we made and nobody uses is still there, and the state must
+ * go on saying so. */
 static int remove_clsacts(struct tx *tx)
 {
 	const struct tcctl_plan *plan = tx->s->plan;
+	_cleanup_free_ uint32_t *going = NULL;
+	size_t n_going;
 	int err = 0, e;
 
+	going = devices_that_go(tx, &n_going);
+	if (!going)
+		return -ENOMEM;
 	for (size_t k = 0; k < plan->n_clsacts; k++) {
 		const struct plan_clsact *c = &plan->clsacts[k];
 		struct nl_op op = { .type = NL_OP_CLSACT_DEL, .key.ifindex = c->ifindex };
 
-		if (c->op != PLAN_REMOVE)
+		if (c->op != PLAN_REMOVE ||
+		    (n_going && bsearch(&c->ifindex, going, n_going, sizeof(*going), compare_u32)))
 			continue;
 		e = clsact_empty(tx->s->t->nl, c->ifindex);
 		if (!e) {
