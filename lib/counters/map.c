@@ -99,11 +99,13 @@ int counters_array_read(int fd, uint32_t n, struct tcctl_counter **ret)
 	_cleanup_free_ uint32_t *keys = calloc(n + 1, sizeof(*keys));
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info), count, out = 0;
+	int err;
 
 	if (cpus < 0)
 		return cpus;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return -errno;
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (err)
+		return err;
 	if (n > info.max_entries)
 		n = info.max_entries; /* made by another build, which counted less: the rest of the sums stays 0 */
 	count = n;
@@ -111,14 +113,16 @@ int counters_array_read(int fd, uint32_t n, struct tcctl_counter **ret)
 	if (!values || !sums || !keys)
 		return -ENOMEM;
 	/* The end of an array is reported as ENOENT with everything read (batches: 5.13 for per-CPU arrays). */
-	if (!bpf_map_lookup_batch(fd, NULL, &out, keys, values, &count, NULL) || (errno == ENOENT && count == n)) {
+	err = bpf_map_lookup_batch(fd, NULL, &out, keys, values, &count, NULL);
+	if (!err || (err == -ENOENT && count == n)) {
 		for (uint32_t i = 0; i < count; i++)
 			if (keys[i] < n)
 				sum(values + (size_t)i * cpus, cpus, &sums[keys[i]]);
 	} else {
 		for (uint32_t i = 0; i < n; i++) {
-			if (bpf_map_lookup_elem(fd, &i, values))
-				return -errno;
+			err = bpf_map_lookup_elem(fd, &i, values);
+			if (err)
+				return err;
 			sum(values, cpus, &sums[i]);
 		}
 	}

@@ -238,6 +238,9 @@ static char *order_text(const struct spec *spec, const struct spec_hook *hook)
 
 struct building {
 	const struct spec *spec;
+	const struct nl_links *links;
+	const int *interface_of; /* per link: index into spec.interfaces or SPEC_NONE */
+	const int *end_of; /* per link: index of the other end, or SPEC_NONE */
 	const struct pipeline_object *objects;
 	const struct tunnel_resolved *tunnels;
 	uint64_t *rules_digests; /* per rule set, 0: not yet */
@@ -381,10 +384,11 @@ static int hook_for(struct building *b, const struct spec_interface *iface, enum
 	return *ret ? 0 : -ENOMEM;
 }
 
-/* `end`: where the egress hook goes instead, at ingress; or NULL. */
-static int add_hook(struct building *b, const struct nl_link *link, int interface, enum spec_dir dir, int tunnel,
-		    const struct nl_link *end)
+/* The hook of device `i`; what goes out of one of our devices may be seen as it comes in at its other end. */
+static int add_hook(struct building *b, size_t i, enum spec_dir dir, int tunnel)
 {
+	const int interface = b->interface_of[i], end = b->end_of[i];
+	const struct nl_link *link = &b->links->items[i];
 	const struct spec_interface *iface = interface == SPEC_NONE ? NULL : &b->spec->interfaces[interface];
 	struct model_hook *hook = &b->m.hooks[b->m.n_hooks];
 	enum spec_side side = iface ? iface->side : SPEC_SIDE_WAN;
@@ -397,8 +401,9 @@ static int add_hook(struct building *b, const struct nl_link *link, int interfac
 		return err;
 	/* what goes out has been forwarded by the stack, or is our own, and so has what comes in at the other end */
 	terminates = dir == SPEC_INGRESS;
-	if (dir == SPEC_EGRESS && end) {
-		link = end;
+	/* one that the configuration names is not ours to use */
+	if (dir == SPEC_EGRESS && end != SPEC_NONE && b->interface_of[end] == SPEC_NONE) {
+		link = &b->links->items[end];
 		dir = SPEC_INGRESS;
 		side = side == SPEC_SIDE_WAN ? SPEC_SIDE_LAN : SPEC_SIDE_WAN;
 	}
@@ -423,8 +428,8 @@ int desired_make(const struct spec *spec, const struct nl_links *links, const st
 	_cleanup_free_ bool *is_end = NULL;
 	_cleanup_free_ uint64_t *rules_digests = calloc(spec->n_rulesets + 1, sizeof(*rules_digests));
 	struct matching m = { .spec = spec, .links = links, .diags = diags, .interface_of = interface_of };
-	struct building b = { .spec = spec, .objects = objects, .tunnels = tunnels,
-			      .rules_digests = rules_digests };
+	struct building b = { .spec = spec, .links = links, .interface_of = interface_of, .objects = objects,
+			      .tunnels = tunnels, .rules_digests = rules_digests };
 	int err;
 
 	if (!interface_of || !rules_digests)
@@ -435,6 +440,7 @@ int desired_make(const struct spec *spec, const struct nl_links *links, const st
 	if (err)
 		return err;
 	m.is_end = is_end;
+	b.end_of = end_of;
 	err = match(&m);
 	if (!err)
 		err = desired_device_tunnels(spec, links, tunnels, interface_of, diags, &tunnel_of);
@@ -453,11 +459,7 @@ int desired_make(const struct spec *spec, const struct nl_links *links, const st
 	for (size_t i = 0; i < links->n && !err; i++)
 		for (enum spec_dir dir = 0; dir < SPEC_DIR_MAX && !err; dir++)
 			if (interface_of[i] != SPEC_NONE || tunnel_of[i] != SPEC_NONE)
-				/* one that the configuration names is not ours to use */
-				err = add_hook(&b, &links->items[i], interface_of[i], dir, tunnel_of[i],
-					       end_of[i] == SPEC_NONE || interface_of[end_of[i]] != SPEC_NONE ?
-						       NULL :
-						       &links->items[end_of[i]]);
+				err = add_hook(&b, i, dir, tunnel_of[i]);
 	free(b.copied);
 	if (err) {
 		model_done(&b.m);

@@ -29,16 +29,18 @@ char *plan_tunnels_text(const struct model_pipeline *want, const struct model_pi
 		return NULL;
 	/* both are sorted by name */
 	while (w < want->n_tunnels || h < have->n_tunnels) {
-		const struct model_tunnel *a = w < want->n_tunnels ? &want->tunnels[w] : NULL;
-		const struct model_tunnel *b = h < have->n_tunnels ? &have->tunnels[h] : NULL;
-		const int c = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
+		const int c = w == want->n_tunnels ? 1 :
+			      h == have->n_tunnels ? -1 :
+						     strcmp(want->tunnels[w].name, have->tunnels[h].name);
+		const bool same = !c && want->tunnels[w].digest == have->tunnels[h].digest;
+		const char *name = c > 0 ? have->tunnels[h].name : want->tunnels[w].name;
 
 		w += c <= 0;
 		h += c >= 0;
-		if (!c && a->digest == b->digest)
+		if (same)
 			continue;
 		if (n++ < NAMES_SHOWN)
-			fprintf(f, "%s%s %s", n > 1 ? ", " : "", c > 0 ? b->name : a->name,
+			fprintf(f, "%s%s %s", n > 1 ? ", " : "", name,
 				c < 0 ? "added" :
 				c > 0 ? "removed" :
 					"changed");

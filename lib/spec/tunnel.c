@@ -386,12 +386,14 @@ static void check_needed(struct spec_ctx *c, const struct yaml_node *name, const
 
 static void check_together(struct spec_ctx *c, const struct spec_tunnel *t, const struct yaml_pair *const *seen)
 {
-	if ((t->flags & TCCTL_TF_FDB) && !(t->flags & TCCTL_TF_INNER_ETH) && seen[KEY_FDB])
-		diag_hint(spec_error(c, seen[KEY_FDB]->key,
+	const struct yaml_pair *fdb = t->flags & TCCTL_TF_FDB ? seen[KEY_FDB] : NULL;
+
+	if (fdb && !(t->flags & TCCTL_TF_INNER_ETH))
+		diag_hint(spec_error(c, fdb->key,
 				     "`fdb` is about Ethernet frames, but the tunnel carries IP"),
 			  "inner: eth, or leave `fdb` out");
-	if ((t->flags & TCCTL_TF_FDB) && !t->has_local && !seen[KEY_LOCAL] && t->mode == SPEC_TUNNEL_DIRECT)
-		spec_error(c, seen[KEY_FDB]->key, "`fdb` needs `local`: the address that frames are sent from");
+	if (fdb && !t->has_local && !seen[KEY_LOCAL] && t->mode == SPEC_TUNNEL_DIRECT)
+		spec_error(c, fdb->key, "`fdb` needs `local`: the address that frames are sent from");
 	if (seen[KEY_DF] && t->family == 6 && t->df != SPEC_DF_SET)
 		spec_error(c, seen[KEY_DF]->key, "`df`: IPv6 has no such bit, its routers never fragment");
 	if (seen[KEY_QFI_MAP] && !seen[KEY_PDU])

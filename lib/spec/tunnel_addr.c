@@ -110,7 +110,7 @@ bool spec_prefix_list(struct spec_ctx *c, const struct yaml_node *v, const char 
 		return false;
 	}
 	*ret = items;
-	*ret_n = spec_prefixes_sort(items, n_items);
+	*ret_n = items ? spec_prefixes_sort(items, n_items) : 0;
 	return true;
 }
 

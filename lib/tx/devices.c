@@ -8,9 +8,10 @@
 #include "tx/tunnels.h"
 #include "util.h"
 
+/* Not of one that is removed. */
 static const struct model_device *wanted(const struct tx *tx, const struct plan_device *pd)
 {
-	return pd->want >= 0 ? &tx->s->want.devices[pd->want] : NULL;
+	return &tx->s->want.devices[pd->want];
 }
 
 static struct nl_link_gone to_go(const struct tx *tx, const struct model_device *d)
@@ -81,9 +82,12 @@ int tx_devices_commit(struct tx *tx)
 	int err = 0;
 
 	for (size_t k = 0; k < plan->n_devices && !err; k++) {
-		const struct model_device *d = wanted(tx, &plan->devices[k]);
+		const struct model_device *d;
 
-		if (d && plan->devices[k].op != PLAN_ADD && tx->s->interrupted) {
+		if (plan->devices[k].op == PLAN_REMOVE)
+			continue;
+		d = wanted(tx, &plan->devices[k]);
+		if (plan->devices[k].op != PLAN_ADD && tx->s->interrupted) {
 			err = nl_link_finish(tx->s->t->nl, d->ifindex, d->name, d->gso);
 			if (err) {
 				failed(tx, d, "set up", err);
@@ -154,11 +158,12 @@ int tx_devices_next(struct tx *tx)
 	if (!tx->next.devices)
 		return -ENOMEM;
 	for (size_t k = 0; k < plan->n_devices; k++) {
-		const struct model_device *d = wanted(tx, &plan->devices[k]);
 		struct state_device *s = &tx->next.devices[tx->next.n_devices];
+		const struct model_device *d;
 
-		if (!d)
+		if (plan->devices[k].op == PLAN_REMOVE)
 			continue;
+		d = wanted(tx, &plan->devices[k]);
 		s->ifindex = d->ifindex;
 		memcpy(s->name, d->name, sizeof(s->name));
 		memcpy(s->mac, d->mac, sizeof(s->mac));
