@@ -112,6 +112,7 @@ static uint32_t find_end(const struct resolving *r, uint32_t ifindex)
 	return end && end_number(end->name) >= 0 ? end->ifindex : 0;
 }
 
+/* Behind all devices that are to be made: one of those may be named as ends are. */
 static int resolve_ends(struct resolving *r)
 {
 	int err = 0;
@@ -119,6 +120,8 @@ static int resolve_ends(struct resolving *r)
 	for (size_t k = 0; k < r->w.n_devices && !err; k++) {
 		struct model_device *d = &r->w.devices[k];
 
+		if (d->make)
+			name_end(r, d);
 		if (d->make && !d->gso)
 			err = make_end(r, d);
 		else if (!d->gso)
@@ -137,7 +140,6 @@ static int make_device(struct resolving *r, const struct spec_tunnel *t, struct 
 	d->make = true;
 	d->ifindex = free_ifindex(r);
 	d->peer = d->ifindex + 1;
-	name_end(r, d);
 	if (getrandom(d->mac, sizeof(d->mac), 0) != sizeof(d->mac))
 		return -EIO;
 	d->mac[0] = (uint8_t)((d->mac[0] & 0xfcU) | 0x02U); /* locally administered, one station */

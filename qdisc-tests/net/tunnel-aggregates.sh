@@ -45,6 +45,11 @@ check_eq "nothing about tunnels that take aggregates" "$(warned d.yaml)" ""
 sed 's/vni: 2/vni: 2, csum: true/' d.yaml >e.yaml
 check_match "UDP checksums" "$(warned e.yaml)" 'tunnel b: aggregates of TCP .* without the UDP checksum'
 
+config "" "  c0: { decap: [a, b] }" | sed 's/teid: 1/&, device: gtp0/; s/teid: 2/&, device: tcctl0/' >n.yaml
+check "a device that is named as the other ends of ours are" tc_client apply n.yaml
+check_match "the next numbers are theirs" "$(in_ns client ip -br link)" 'tcctl1@gtp0(.|\n)*tcctl2@tcctl0'
+check "remove" tc_client remove
+
 # one device for many tunnels, routes, rules; a pattern that matches everything
 before=$(in_ns client ip -o link)
 config ", device: gtp0" "$(printf '  %s\n  %s' 'gtp0: { egress: { encap: [ { dst: 10.2.0.0/16, tunnel: a }, { dst: 10.3.0.0/16, tunnel: b } ] } }' \
