@@ -83,6 +83,21 @@ static unsigned int least(const struct spec_tunnel *t)
 	return t->flags & (TCCTL_TF_INNER_ETH | TCCTL_TF_INNER_IPV6) ? MTU_IPV6 : MTU_IPV4;
 }
 
+static void warn_too_narrow(const struct spec_tunnel *t, const struct spec_tunnel *under, unsigned int left,
+			    struct tcctl_diags *diags)
+{
+	struct diag *g = diag_warning(
+		diags, &t->loc,
+		"tunnel \"%s\": the MTU of tunnel \"%s\" in line %u, which it is in, is %u and leaves %u; %s needs %u",
+		t->name, under->name, under->loc.line, under->mtu, left, least(t) == MTU_IPV6 ? "IPv6" : "IPv4",
+		least(t));
+
+	if (left >= MTU_IPV4)
+		diag_hint(g, "raise that `mtu`, or say that no IPv6 is inside: `mtu: %u`", left);
+	else
+		diag_hint(g, "raise that `mtu`");
+}
+
 /* A tunnel in a tunnel: `underlay` is the device of one whose MTU the file has. Other devices are for `plan` and `apply`. */
 static void warn_nested_mtu(const struct spec *s, const struct spec_tunnel *t, struct tcctl_diags *diags)
 {
@@ -103,14 +118,7 @@ static void warn_nested_mtu(const struct spec *s, const struct spec_tunnel *t, s
 					t->name, t->mtu, under->name, under->loc.line, under->mtu, overhead),
 				"at most %u fits; without `mtu:` it is used", left);
 		else if (!t->mtu && left < least(t))
-			diag_hint(
-				diag_warning(
-					diags, &t->loc,
-					"tunnel \"%s\": the MTU of tunnel \"%s\" in line %u, which it is in, is %u and leaves %u; "
-					"%s needs %u",
-					t->name, under->name, under->loc.line, under->mtu, left,
-					least(t) == MTU_IPV6 ? "IPv6" : "IPv4", least(t)),
-				"raise that `mtu`, or say that no IPv6 is inside: `mtu: %u`", left);
+			warn_too_narrow(t, under, left, diags);
 		return;
 	}
 }

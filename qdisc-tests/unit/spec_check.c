@@ -30,6 +30,21 @@ static void check(const char *name, const char *yaml, const char *want)
 	diags_free(d);
 }
 
+/* The hint of the first warning. */
+static void check_hint(const char *name, const char *yaml, const char *want)
+{
+	struct tcctl_diags *d = diags_new();
+	struct spec *spec = NULL;
+
+	test_case(name);
+	if (test_eq(spec_parse(yaml, strlen(yaml), "x", NULL, d, &spec), 0))
+		test_eq(spec_check(spec, d), 0);
+	if (test_eq(d->n > 0, true))
+		test_streq(d->items[0].hint, want);
+	spec_free(spec);
+	diags_free(d);
+}
+
 #define HEAD "tcctl: 1\n"
 #define ETH0 "interfaces: { eth0: { rules: r } }\n"
 
@@ -144,6 +159,12 @@ int main(void)
 	      "x:4:3: warning: tunnel \"b\": the MTU of tunnel \"a\" in line 3, which it is in, is 1300 and leaves 1250; IPv6 needs 1280\n"
 	      "x:6:3: warning: tunnel \"d\": mtu 1281 does not fit: that of tunnel \"a\" in line 3, which it is in, is 1300, and 20 are "
 	      "added\n");
+#define IN_GRE1(mtu) \
+	HEAD "tunnels:\n  a: { type: gre, local: 192.0.2.1, remote: 192.0.2.2, mtu: " mtu ", device: gre1, inner: ipv4 }\n" \
+	     "  b: { type: ipip, local: 10.0.0.1, remote: 10.0.0.2, device: d1, underlay: gre1 }\n" \
+	     "interfaces: { eth0: { decap: a } }\n"
+	check_hint("too narrow a tunnel for IPv6", IN_GRE1("596"), "raise that `mtu`, or say that no IPv6 is inside: `mtu: 576`");
+	check_hint("and for IPv4", IN_GRE1("595"), "raise that `mtu`");
 	check("what segments cannot have each: GTP-U, UDP checksums",
 	      HEAD "tunnels:\n  a: { type: gtpu, local: 192.0.2.1, remote: 192.0.2.2, teid: 1 }\n"
 		   "  b: { type: vxlan, local: 192.0.2.1, remote: 192.0.2.3, vni: 1, csum: true }\n"
