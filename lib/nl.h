@@ -75,6 +75,7 @@ struct nl_link {
 	bool lower_elsewhere; /* that is in another network namespace */
 	uint32_t group;	      /* IFLA_GROUP; 0: the one that new devices are in */
 	uint32_t gso_segs; /* most segments of an aggregate; 0: the kernel did not say */
+	bool external;	   /* a tunnel's device whose header is told by each packet's metadata */
 };
 
 struct nl_links {

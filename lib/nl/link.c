@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <linux/if_tunnel.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <string.h>
@@ -53,12 +54,37 @@ static int prop_attr(const struct nlattr *attr, void *data)
 	return ctx->err ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
+/* The attribute of each kind that says that a device was made with `external`: there, and not 0 where it is a number. */
+static const struct {
+	const char *kind;
+	uint16_t attr;
+} external_attrs[] = {
+	{ "vxlan", IFLA_VXLAN_COLLECT_METADATA }, { "geneve", IFLA_GENEVE_COLLECT_METADATA },
+	{ "gre", IFLA_GRE_COLLECT_METADATA },	  { "gretap", IFLA_GRE_COLLECT_METADATA },
+	{ "ip6gre", IFLA_GRE_COLLECT_METADATA },  { "ip6gretap", IFLA_GRE_COLLECT_METADATA },
+	{ "ipip", IFLA_IPTUN_COLLECT_METADATA },  { "ip6tnl", IFLA_IPTUN_COLLECT_METADATA },
+};
+
+static int data_attr(const struct nlattr *attr, void *data)
+{
+	struct nl_link *link = data;
+	uint8_t value = 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(external_attrs); i++)
+		if (mnl_attr_get_type(attr) == external_attrs[i].attr &&
+		    !strcmp(link->kind, external_attrs[i].kind))
+			link->external = nl_attr_u8(attr, &value) || value;
+	return MNL_CB_OK;
+}
+
 static int info_attr(const struct nlattr *attr, void *data)
 {
 	struct link_ctx *ctx = data;
 
-	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-		ctx->err = nl_attr_str(attr, ctx->link->kind, sizeof(ctx->link->kind));
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_INFO_KIND: ctx->err = nl_attr_str(attr, ctx->link->kind, sizeof(ctx->link->kind)); break;
+	case IFLA_INFO_DATA: mnl_attr_parse_nested(attr, data_attr, ctx->link); break;
+	}
 	return ctx->err ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
@@ -106,6 +132,8 @@ static int link_attr(const struct nlattr *attr, void *data)
  *   IFLA_OPERSTATE: u8
  *   IFLA_LINKINFO
  *     IFLA_INFO_KIND: string
+ *     IFLA_INFO_DATA
+ *       IFLA_*_COLLECT_METADATA: u8 or nothing
  *   IFLA_PROP_LIST
  *     IFLA_ALT_IFNAME: string
  *     …

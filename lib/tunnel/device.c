@@ -157,21 +157,25 @@ static const char *const external_kinds[TCCTL_T_MAX][4] = {
 	[TCCTL_T_VXLAN] = { "vxlan" },
 	[TCCTL_T_GENEVE] = { "geneve" },
 	[TCCTL_T_GRE] = { "gre", "gretap", "ip6gre", "ip6gretap" },
-	[TCCTL_T_IPIP] = { "ipip", "sit", "ip6tnl" },
+	[TCCTL_T_IPIP] = { "ipip", "ip6tnl" },
 };
 
 static int check_external(struct resolving *r, const struct spec_tunnel *t, const struct nl_link *link)
 {
 	const char *const *kinds = external_kinds[t->type];
+	bool fits = false;
+	struct diag *g;
 
 	for (size_t k = 0; k < ARRAY_SIZE(external_kinds[0]) && kinds[k]; k++)
-		if (!strcmp(link->kind, kinds[k]))
-			return 0;
-	diag_device(diag_errno(diag_error(r->diags, &t->loc, "tunnel %s: '%s' is of kind %s, expected an external %s",
-					  t->name, t->device, link->kind[0] ? link->kind : "hardware",
-					  tunnel_type_name(t->type)),
-			       EINVAL),
-		    "%s", t->device);
+		fits |= !strcmp(link->kind, kinds[k]);
+	if (fits && link->external)
+		return 0;
+	g = diag_error(r->diags, &t->loc, "tunnel %s: '%s' is %s%s, expected an external %s", t->name, t->device,
+		       fits ? "an ordinary " : "of kind ", link->kind[0] ? link->kind : "hardware",
+		       tunnel_type_name(t->type));
+	if (fits)
+		diag_hint(g, "the kernel looks at no metadata there: ip link add %s type %s external", t->device, link->kind);
+	diag_device(diag_errno(g, EINVAL), "%s", t->device);
 	return -EINVAL;
 }
 

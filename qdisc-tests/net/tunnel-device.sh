@@ -187,4 +187,10 @@ sed 's/vxlan/gre/; s/vni: 42/mode: metadata, device: ext, key: 42/' a.yaml | sed
 check_rc "an external device of another kind" 1 tc_client apply m.yaml
 check_match "says which" "$OUT" "m.yaml:3:.*tunnel site-b: 'ext' is of kind vxlan, expected .*gre"
 must ip -n client link del ext
+must ip -n client link add ext type vxlan id 7 remote 10.0.1.2 dstport 4790
+sed 's/vni: 42/mode: metadata, device: ext, vni: 42/; s/, device: vx-b//' a.yaml >n.yaml
+check_rc "a device that has its own remote" 1 tc_client apply n.yaml
+check_match "says so" "$OUT" "n.yaml:3:.*tunnel site-b: 'ext' is an ordinary vxlan, expected an external vxlan"
+check_match "and how to make one" "$OUT" 'hint: .*ip link add ext type vxlan external'
+must ip -n client link del ext
 check_eq "nothing is left" "$(in_ns client ip -o link | grep -c vx-b)" 0
