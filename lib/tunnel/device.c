@@ -40,6 +40,7 @@ struct resolving {
 	struct tcctl_diags *diags;
 	struct tunnel_world w;
 	unsigned int next_end; /* number in the name of the next other end that is made */
+	const struct spec_prefix *local; /* that was asked for last */
 	int err;
 };
 
@@ -311,6 +312,28 @@ static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t u
 		*path = (struct path){ mtu, device, path->ifindex };
 }
 
+/*
+ * The source of what is sent: is it ours? Tunnels mostly share one, which is asked for once. Other tables may have it where a mark
+ * or a device chooses them, and a link-local address is one of a device.
+ */
+static void check_local(struct resolving *r, const struct spec_tunnel *t)
+{
+	struct nl_route route = {};
+	char text[64];
+	int err;
+
+	if (!t->has_local || t->mark || t->underlay || (r->local && !memcmp(r->local, &t->local, sizeof(t->local))) ||
+	    (t->family == 6 && t->local.addr[0] == 0xfe && (t->local.addr[1] & 0xc0) == 0x80))
+		return;
+	r->local = &t->local;
+	err = nl_route_get(r->nl, t->local.family, t->local.addr, 0, 0, &route);
+	if (err ? !is_answer(err) : route.local)
+		return;
+	tunnel_address_text(&t->local, 1, text, sizeof(text));
+	diag_hint(diag_warning(r->diags, &t->loc, "tunnel %s: local %s is no address of this host now", t->name, text),
+		  "it is the source of what is sent, and where answers go");
+}
+
 static const char *over(const struct spec_tunnel *t)
 {
 	return t->family == 6 ? " over IPv6" : t->family == 4 ? " over IPv4" : "";
@@ -394,6 +417,7 @@ static void resolve_mtu(struct resolving *r, size_t i)
 
 	if (!encapsulates(t))
 		return;
+	check_local(r, t);
 	if (t->mode == SPEC_TUNNEL_METADATA) {
 		resolve_metadata_mtu(r, t, res);
 		return;

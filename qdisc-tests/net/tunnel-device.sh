@@ -182,6 +182,11 @@ check_match "is no device for it" "$OUT" "k.yaml:3:.*tunnel site-b: .*'lo' is th
 sed 's/local: 10.0.1.1, remote: 10.0.1.2/local: 10.0.1.2, remote: 10.0.1.1/' a.yaml >l.yaml
 check_match "a remote that is here" "$(tc_client plan l.yaml 2>&1)" \
 	'l.yaml:3:.*warning: tunnel site-b: remote 10.0.1.1 is an address of this host'
+check_no_match "a local address that is here" "$(tc_client plan a.yaml 2>&1)" 'no address of this host'
+sed 's/local: 10.0.1.1,/local: 10.0.1.9,/' a.yaml >o.yaml
+check_match "one that is not" "$(tc_client plan o.yaml 2>&1)" 'o.yaml:3:.*warning: tunnel site-b: local 10.0.1.9 is no address of this host'
+sed 's/local: 10.0.1.1,/local: 172.31.0.9,/' a.yaml >p.yaml
+check_match "nor is there a way to it" "$(tc_client plan p.yaml 2>&1)" 'p.yaml:3:.*warning: tunnel site-b: local 172.31.0.9 is no address of this host'
 must ip -n client link add ext type vxlan external dstport 4790
 sed 's/vxlan/gre/; s/vni: 42/mode: metadata, device: ext, key: 42/' a.yaml | sed 's/, device: vx-b//' >m.yaml
 check_rc "an external device of another kind" 1 tc_client apply m.yaml
