@@ -41,10 +41,13 @@ uint32_t counters_rule_chunks(const struct state_pipeline *p);
  */
 int counters_chunks_make(int dir_fd, int counters_fd, const uint32_t *chunks, uint32_t n);
 
-/* A reader keeps the chunks it has read. */
+/* A reader keeps what it has read. */
+struct counters_chunk;
 struct counters_reader {
 	int dir_fd; /* the pipeline's directory (borrowed) */
-	struct tcctl_counter **chunks; /* [TCCTL_CHUNKS_MAX], NULL: not read yet */
+	struct counters_chunk **chunks; /* [TCCTL_CHUNKS_MAX], NULL: nothing read yet */
+	int fd;				/* of chunk `open`, -1: none */
+	uint32_t open;
 };
 int counters_reader_init(int dir_fd, struct counters_reader *ret);
 void counters_reader_done(struct counters_reader *r);

@@ -92,13 +92,14 @@ static void sum(const struct tcctl_counter *values, unsigned int cpus, struct tc
 	}
 }
 
-int counters_array_read(int fd, uint32_t n, struct tcctl_counter **ret)
+/* Elements first … first + n - 1, or as many of them as there are: the others stay 0. */
+static int range_read(int fd, uint32_t first, uint32_t n, struct tcctl_counter *sums)
 {
 	const int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct tcctl_counter *values = NULL, *sums = calloc(n + 1, sizeof(*sums));
-	_cleanup_free_ uint32_t *keys = calloc(n + 1, sizeof(*keys));
+	_cleanup_free_ struct tcctl_counter *values = NULL;
+	_cleanup_free_ uint32_t *keys = NULL;
 	struct bpf_map_info info = {};
-	uint32_t len = sizeof(info), count, out = 0;
+	uint32_t len = sizeof(info), before = first - 1, count, out = 0;
 	int err;
 
 	if (cpus < 0)
@@ -106,66 +107,112 @@ int counters_array_read(int fd, uint32_t n, struct tcctl_counter **ret)
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	if (err)
 		return err;
-	if (n > info.max_entries)
-		n = info.max_entries; /* made by another build, which counted less: the rest of the sums stays 0 */
+	if (first >= info.max_entries)
+		return 0;
+	if (n > info.max_entries - first)
+		n = info.max_entries - first; /* made by another build, which counted less */
 	count = n;
-	values = calloc((size_t)n * cpus + 1, sizeof(*values));
-	if (!values || !sums || !keys)
+	keys = malloc(n * sizeof(*keys));
+	values = malloc((size_t)n * cpus * sizeof(*values));
+	if (!values || !keys)
 		return -ENOMEM;
 	/* The end of an array is reported as ENOENT with everything read (batches: 5.13 for per-CPU arrays). */
-	err = bpf_map_lookup_batch(fd, NULL, &out, keys, values, &count, NULL);
+	err = bpf_map_lookup_batch(fd, first ? &before : NULL, &out, keys, values, &count, NULL);
 	if (!err || (err == -ENOENT && count == n)) {
 		for (uint32_t i = 0; i < count; i++)
-			if (keys[i] < n)
-				sum(values + (size_t)i * cpus, cpus, &sums[keys[i]]);
+			if (keys[i] - first < n)
+				sum(values + (size_t)i * cpus, cpus, &sums[keys[i] - first]);
 	} else {
 		for (uint32_t i = 0; i < n; i++) {
-			err = bpf_map_lookup_elem(fd, &i, values);
+			const uint32_t key = first + i;
+
+			err = bpf_map_lookup_elem(fd, &key, values);
 			if (err)
 				return err;
 			sum(values, cpus, &sums[i]);
 		}
 	}
-	*ret = TAKE_PTR(sums);
 	return 0;
 }
 
+int counters_array_read(int fd, uint32_t n, struct tcctl_counter **ret)
+{
+	_cleanup_free_ struct tcctl_counter *sums = calloc(n + 1, sizeof(*sums));
+	int err = sums ? range_read(fd, 0, n, sums) : -ENOMEM;
+
+	if (!err)
+		*ret = TAKE_PTR(sums);
+	return err;
+}
+
+/* A part of a chunk that is read at once: a few rules must not cost a thousand counters. */
+#define PAGE 128U
+
+struct counters_chunk {
+	uint32_t pages; /* read so far, a bit each */
+	struct tcctl_counter values[TCCTL_CHUNK];
+};
+_Static_assert(TCCTL_CHUNK / PAGE <= 32 && TCCTL_CNT_FIXED_MAX <= TCCTL_CHUNK, "pages of a chunk");
+
 int counters_reader_init(int dir_fd, struct counters_reader *ret)
 {
-	ret->dir_fd = dir_fd;
-	ret->chunks = calloc(TCCTL_CHUNKS_MAX, sizeof(*ret->chunks));
+	*ret = (struct counters_reader){ .dir_fd = dir_fd, .fd = -1 };
+	ret->chunks = calloc(TCCTL_CHUNKS_MAX, sizeof(struct counters_chunk *));
 	return ret->chunks ? 0 : -ENOMEM;
 }
 
 void counters_reader_done(struct counters_reader *r)
 {
-	for (unsigned int i = 0; r->chunks && i < TCCTL_CHUNKS_MAX; i++)
+	if (!r->chunks)
+		return;
+	for (unsigned int i = 0; i < TCCTL_CHUNKS_MAX; i++)
 		free(r->chunks[i]);
 	free(r->chunks);
 	r->chunks = NULL;
+	if (r->fd >= 0)
+		close(r->fd);
+}
+
+/* Most look-ups follow each other in one chunk. -ENOENT: it is not there. */
+static int reader_open(struct counters_reader *r, uint32_t chunk)
+{
+	int fd;
+
+	if (r->fd >= 0 && r->open == chunk)
+		return 0;
+	fd = chunk_open(r->dir_fd, chunk);
+	if (fd < 0)
+		return fd;
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = fd;
+	r->open = chunk;
+	return 0;
 }
 
 int counters_reader_get(void *reader, uint32_t id, struct tcctl_counter *ret)
 {
-	const uint32_t chunk = id / TCCTL_CHUNK;
+	const uint32_t chunk = id / TCCTL_CHUNK, index = id % TCCTL_CHUNK, page = index / PAGE;
 	struct counters_reader *r = reader;
+	struct counters_chunk *c;
+	int err;
 
 	*ret = (struct tcctl_counter){};
 	if (chunk >= TCCTL_CHUNKS_MAX || (!chunk && id >= TCCTL_CNT_FIXED_MAX))
 		return -EINVAL;
-	if (!r->chunks[chunk]) {
-		_cleanup_close_ int fd = chunk_open(r->dir_fd, chunk);
-		int err;
-
-		if (fd == -ENOENT)
-			return 0;
-		if (fd < 0)
-			return fd;
-		err = counters_array_read(fd, chunk ? TCCTL_CHUNK : TCCTL_CNT_FIXED_MAX, &r->chunks[chunk]);
+	c = r->chunks[chunk];
+	if (!c || !(c->pages >> page & 1)) {
+		err = reader_open(r, chunk);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		if (!c)
+			c = r->chunks[chunk] = calloc(1, sizeof(*c));
+		err = c ? range_read(r->fd, page * PAGE, PAGE, c->values + page * PAGE) : -ENOMEM;
 		if (err)
 			return err;
+		c->pages |= 1U << page;
 	}
-	*ret = r->chunks[chunk][id % TCCTL_CHUNK];
+	*ret = c->values[index];
 	return 0;
 }
 
