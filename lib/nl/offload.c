@@ -25,19 +25,23 @@ static int ask(struct nl *nl, const char *device, void *data)
 /* Features change their numbers from kernel to kernel, not their names. */
 static int feature_names(struct nl *nl, const char *device, struct ethtool_gstrings **ret)
 {
-	struct {
-		struct ethtool_sset_info head;
-		uint32_t n;
-	} info = { .head = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
+	_cleanup_free_ struct ethtool_sset_info *info = calloc(1, sizeof(*info) + sizeof(info->data[0]));
 	struct ethtool_gstrings *names;
-	int err = ask(nl, device, &info);
+	uint32_t n;
+	int err;
 
+	if (!info)
+		return -ENOMEM;
+	info->cmd = ETHTOOL_GSSET_INFO;
+	info->sset_mask = 1ULL << ETH_SS_FEATURES;
+	err = ask(nl, device, info);
 	if (err)
 		return err;
-	names = calloc(1, sizeof(*names) + (size_t)info.n * ETH_GSTRING_LEN);
+	n = info->data[0];
+	names = calloc(1, sizeof(*names) + (size_t)n * ETH_GSTRING_LEN);
 	if (!names)
 		return -ENOMEM;
-	*names = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES, .len = info.n };
+	*names = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES, .len = n };
 	err = ask(nl, device, names);
 	if (err)
 		free(names);
