@@ -260,11 +260,18 @@ cross-check: $(SKEL) $(B)/skel/act.skel.h
 # Each fuzz target for FUZZ_SECONDS; what it finds stays in build/fuzz/.
 FUZZ_SECONDS ?= 60
 FUZZ_BIN := $(patsubst qdisc-tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard qdisc-tests/fuzz/*.c))
-$(B)/fuzz/%: qdisc-tests/fuzz/%.c $(LIB_SRC) | $(SKEL) $(B)/skel/act.skel.h
+FUZZ_OBJ := $(LIB_SRC:%.c=$(B)/fuzz/%.o)
+FUZZ_CFLAGS = -g -O1 -std=gnu11 -D_GNU_SOURCE -DTCCTL_VERSION='"$(VERSION)"' $(WARN) -Ilib -Ibpf-progs/include -I$(B)/skel \
+	$(PKG_CFLAGS) -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined
+$(B)/fuzz/%.o: %.c | $(SKEL) $(B)/skel/act.skel.h
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/%: qdisc-tests/fuzz/%.c $(FUZZ_OBJ)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)/$*-corpus
-	$(Q)$(CLANG) -g -O1 -std=gnu11 -D_GNU_SOURCE -DTCCTL_VERSION='"$(VERSION)"' -Ilib -Ibpf-progs/include -I$(B)/skel \
-		-fsanitize=fuzzer$(comma)address$(comma)undefined -fno-sanitize-recover=undefined -o $@ $< $(LIB_SRC) $(PKG_LIBS)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -Wno-missing-prototypes -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) $(PKG_LIBS)
 
 fuzz: $(FUZZ_BIN)
 	$(foreach f,$(FUZZ_BIN),cd $(CURDIR)/$(B)/fuzz && ./$(notdir $(f)) -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
