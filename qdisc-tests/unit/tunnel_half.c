@@ -321,11 +321,12 @@ static void test_digests(void)
 	test_ok(digest(TUNNEL_ROUTES) != was[TUNNEL_ROUTES]);
 }
 
-static double now(void)
+/* Seconds of work, however busy the machine is with other things. */
+static double work(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -344,11 +345,11 @@ static void test_size(void)
 	fprintf(f, "tunnels: { a: { type: gre, local: 192.0.2.1, remote: 192.0.2.2 } }\n"
 		   "interfaces: { eth0: { encap: [ { dst: big, tunnel: a } ] } }\n");
 	fclose(f);
-	start = now();
+	start = work();
 	if (make_text(text, len, SPEC_EGRESS))
 		test_eq(half.tables[TUNNEL_ROUTES].n, 1000000);
-	printf("# read and made in %.2f s\n", now() - start);
-	test_ok(now() - start < 60);
+	printf("# read and made in %.2f s\n", work() - start);
+	test_ok(work() - start < 30);
 	free(text);
 
 	test_case("eight thousand tunnels, all open to anybody, on one interface");
@@ -361,13 +362,13 @@ static void test_size(void)
 		fprintf(f, ", t%u", i);
 	fprintf(f, "] } }\n");
 	fclose(f);
-	start = now();
+	start = work();
 	if (make_text(text, len, SPEC_INGRESS)) {
 		test_eq(half.tables[TUNNEL_DECAPS].n, 8000);
 		test_eq(half.tables[TUNNEL_SOURCES].n, 8000);
 	}
-	printf("# read and made in %.2f s\n", now() - start);
-	test_ok(now() - start < 60);
+	printf("# read and made in %.2f s\n", work() - start);
+	test_ok(work() - start < 30);
 	free(text);
 }
 
