@@ -75,7 +75,7 @@ BENCH_LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard qdisc-tests/bench/lib/*.c))
 
 export TCCTL_BUILD = $(abspath $(B))
 
-.PHONY: FORCE all bpf lib tool tests demo test check bench install clean deps lint lint-full cross-check test-vm test-leak test-all fuzz
+.PHONY: FORCE all bpf lib tool tests demo test check bench install clean deps lint lint-full cross-check test-vm test-leak test-all sweep fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -215,6 +215,13 @@ CYCLES ?= 100000
 test-leak: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
 	@CYCLES=$(CYCLES) CHANGES=$(CYCLES) SECONDS_MAX=0 QT_TIME_FACTOR=10000 qdisc-tests/run -v net/leak
+
+# Hours: this many small rule sets of each kind, from seed SEED_FIRST on, compiled and compared with the linear model.
+SEEDS ?= 300
+SEED_FIRST ?= 1
+sweep:
+	@$(MAKE) --no-print-directory -j$$(nproc) $(B)/tests/unit/rules_sweep
+	@SEEDS=$(SEEDS) SEED_FIRST=$(SEED_FIRST) QT_TIME_FACTOR=1000 qdisc-tests/run -v unit/rules_sweep
 
 bench: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests $(BENCH_BIN)

@@ -29,6 +29,7 @@ struct rules_stats {
 	size_t bytes_per_cpu; /* of its counters, in whole chunks, and of the flow cache; times the number of possible CPUs */
 	size_t depth_max;    /* most table lines that a packet can touch */
 	double compile_seconds;
+	double work; /* comparisons of the compiler: what its time follows */
 };
 
 /*

@@ -99,6 +99,33 @@ int boxes_add(struct boxes *x, const struct box *b)
 	return 0;
 }
 
+static int column_copy(const uint32_t *from, size_t n, size_t cap, uint32_t **ret)
+{
+	*ret = malloc(cap * sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	memcpy(*ret, from, n * sizeof(**ret));
+	return 0;
+}
+
+int boxes_copy(const struct boxes *x, struct boxes *ret)
+{
+	int err = 0;
+
+	*ret = (struct boxes){ .n = x->n, .cap = x->cap };
+	if (!x->n)
+		return 0;
+	err = column_copy(x->rule, x->n, x->cap, &ret->rule);
+	for (unsigned int f = 0; f < BOX_FIELDS && !err; f++) {
+		if (!x->field[f].lo)
+			continue;
+		err = column_copy(x->field[f].lo, x->n, x->cap, &ret->field[f].lo);
+		if (!err)
+			err = column_copy(x->field[f].hi, x->n, x->cap, &ret->field[f].hi);
+	}
+	return err;
+}
+
 void boxes_done(struct boxes *x)
 {
 	for (unsigned int f = 0; f < BOX_FIELDS; f++) {

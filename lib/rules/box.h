@@ -103,6 +103,8 @@ struct box {
 	uint32_t lo[BOX_FIELDS], hi[BOX_FIELDS];
 };
 int boxes_add(struct boxes *x, const struct box *b);
+/* The same boxes and columns. Whatever it returns, *ret is to be freed by boxes_done(). */
+int boxes_copy(const struct boxes *x, struct boxes *ret);
 void boxes_done(struct boxes *x);
 
 /*

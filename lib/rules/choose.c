@@ -17,7 +17,6 @@
 /* Of how many boxes the worst child has to have fewer, not just the average one; what the worst child counts. */
 #define WORST 40
 #define WORST_WEIGHT 0.3
-#define WORST_ALONE 0.9
 
 /* What a cut makes of a list of boxes. Neighbouring children with the same boxes share what is below them: they are
  * a run, and memory follows the runs. */
@@ -187,7 +186,7 @@ static bool weigh(const struct chooser *c, const struct window *w, const struct 
 {
 	const struct build *t = c->t;
 	double n = (double)c->n, m = (double)c->m, line = c->per_line, left = m - (double)split->wide;
-	double worst = t->alone ? WORST_ALONE : WORST_WEIGHT, avg, copies, memory, score;
+	double worst = t->share ? 0 : WORST_WEIGHT, avg, copies, memory, score;
 
 	if (!split->total || split->wide > c->m / 2 + c->m / 4)
 		return false;
@@ -198,7 +197,7 @@ static bool weigh(const struct chooser *c, const struct window *w, const struct 
 		return false;
 	/* one line for the cut must save more than one */
 	if (!c->narrow && (avg >= t->gain * n || avg + line >= n ||
-			   ((c->n <= WORST || t->alone) && split->most + line > n)))
+			   ((c->n <= WORST || t->share) && split->most + line > n)))
 		return false;
 	memory = (double)(1U << w->bits) * 8 / (n * ENTRY) + (copies - 1) * ARENA_LINE / line / ENTRY;
 	score = (1 - worst) * log2(avg + 1) + worst * log2(split->most * c->scale + 1) +
@@ -252,6 +251,19 @@ static bool choose_in(const struct chooser *c, unsigned int a, struct choice *re
 	return found;
 }
 
+/* Every child of a cut has the boxes that take all of its field: a field that few look at is no good. */
+static bool worth_trying(const struct chooser *c, unsigned int a)
+{
+	const struct build *t = c->t;
+	unsigned int better = 0;
+
+	if (t->active[a] == BOX_NEED || t->active[a] == BOX_FRAG)
+		return false;
+	for (unsigned int b = 0; b < t->n_active; b++)
+		better += c->count[b] > c->count[a];
+	return better < FIELDS || c->count[a] > c->m / 2;
+}
+
 bool choose(struct build *t, const uint32_t *ids, size_t n, const struct region *r, double allowance,
 	    unsigned int depth, unsigned int per_line, bool narrow, struct choice *ret)
 {
@@ -290,16 +302,10 @@ bool choose(struct build *t, const uint32_t *ids, size_t n, const struct region 
 	}
 	t->work += c.m * t->n_active / 2;
 	*ret = (struct choice){ .score = HUGE_VAL };
-	for (unsigned int a = 0; a < t->n_active; a++) {
-		unsigned int better = 0;
-
-		if (!c.count[a] || t->active[a] == BOX_NEED || t->active[a] == BOX_FRAG)
-			continue;
-		/* every child has the boxes that take all of the field: what few look at is no good */
-		for (unsigned int b = 0; b < t->n_active; b++)
-			better += c.count[b] > c.count[a];
-		if (better < FIELDS || c.count[a] > c.m / 2)
-			found |= choose_in(&c, a, ret);
-	}
+	/* Shared nodes: one field after the other, or there are as many different ones as fields have states together. */
+	for (unsigned int begun = !!t->share; !found && begun <= 1; begun--)
+		for (unsigned int a = 0; a < t->n_active; a++)
+			if (c.count[a] && (!begun || r->mask[t->active[a]]) && worth_trying(&c, a))
+				found |= choose_in(&c, a, ret);
 	return found;
 }

@@ -243,6 +243,7 @@ int rules_compile(const struct spec *spec, const struct spec_ruleset *set, const
 						 sizeof(struct tcctl_counter) + FLOW_CACHE,
 			.depth_max = c.stats.depth + c.set_depth,
 			.compile_seconds = now() - t0,
+			.work = c.stats.work,
 		};
 	compile_done(&c);
 	return err;

@@ -164,11 +164,6 @@ int leaf_build(struct build *t, const uint32_t *ids, size_t n, const struct regi
 	n_lines = (n + per_line - 1) / per_line;
 	if (n_lines > 0x7fff)
 		return -EOVERFLOW;
-	if (t->dry) {
-		*ret = tree_node(kind, 0, t->x->rule[ids[0]]);
-		*ret_depth = n_lines;
-		return 0;
-	}
 	lines = calloc(n_lines, sizeof(*lines));
 	if (!lines)
 		return -ENOMEM;

@@ -12,9 +12,6 @@
  * always have this many copies of each. */
 #define FEW 64
 #define FEW_COPIES 4
-/* What hard_build() is for, in boxes. */
-#define HARD_LEAST 8
-#define HARD_MOST 512
 
 static void spill(struct build *t, uint32_t b)
 {
@@ -136,7 +133,8 @@ static int cut_build(struct build *t, const uint32_t *ids, size_t n, const struc
 		sub->value[c->w.field] = (r->value[c->w.field] & ~(common << c->w.shift)) |
 					 (j & common) << c->w.shift;
 		err = node_build(t, kids.ids + kids.at[j], m, sub,
-				 allowance * (double)m / (double)(total + 1), depth + 1, &node, &d);
+				 t->share ? allowance : allowance * (double)m / (double)(total + 1), depth + 1,
+				 &node, &d);
 		if (err)
 			goto out;
 		if (d > deepest)
@@ -146,12 +144,10 @@ static int cut_build(struct build *t, const uint32_t *ids, size_t n, const struc
 		for (uint32_t q = j; q < end; q++)
 			lines[q / 8].d[q % 8] = node;
 	}
-	if (!t->dry) {
-		err = line_table_add(t->shared, t->a, (struct arena_line *)lines, (size + 7) / 8, &base);
-		if (err)
-			goto out;
-		t->stats->nodes++;
-	}
+	err = line_table_add(t->shared, t->a, (struct arena_line *)lines, (size + 7) / 8, &base);
+	if (err)
+		goto out;
+	t->stats->nodes++;
 	*ret = tree_node(ARENA_KIND_CUT, base, best) | (uint64_t)place->word << 44 |
 	       (uint64_t)(place->shift + c->w.shift) << 49 | (uint64_t)c->w.bits << 54;
 	*ret_depth = deepest + 1;
@@ -185,18 +181,15 @@ int aside_build(struct build *t, uint32_t *ids, size_t n, const struct region *r
 	return cut_build(t, ids, kept, r, &c, allowance + (double)kept * c.copies, depth, ret, ret_depth);
 }
 
-int node_build(struct build *t, uint32_t *ids, size_t n, const struct region *r, double allowance,
-	       unsigned int depth, uint64_t *ret, size_t *ret_depth)
+/* Of boxes that region_prune() has left; `fields` from there. */
+static int pruned_build(struct build *t, uint32_t *ids, size_t n, const struct region *r, uint32_t fields,
+			double allowance, unsigned int depth, uint64_t *ret, size_t *ret_depth)
 {
 	unsigned int per_line = t->family == 4 ? 2 : 1, want = t->leaf_want, most = t->leaf_max;
-	uint32_t fields = 0;
 	struct choice c;
 	bool aside;
 	int err;
 
-	n = region_prune(t, ids, n, r, &fields);
-	if (t->work > t->work_max)
-		return -EOVERFLOW;
 	if (!(fields & ~t->brief)) {
 		most *= ARENA_BRIEFS / per_line;
 		want = want > ARENA_BRIEFS ? want : ARENA_BRIEFS;
@@ -206,14 +199,30 @@ int node_build(struct build *t, uint32_t *ids, size_t n, const struct region *r,
 		return leaf_build(t, ids, n, r, ret, ret_depth);
 	if (allowance < (double)n)
 		allowance = (double)n;
-	if (t->try && !t->hard && n > HARD_LEAST && n <= HARD_MOST && depth < DEPTH_MAX)
-		return hard_build(t, ids, n, r, allowance, depth, per_line, ret, ret_depth);
 	if (t->generous && n <= FEW && allowance < FEW_COPIES * (double)n)
 		allowance = FEW_COPIES * (double)n;
 	if (depth < DEPTH_MAX && choose(t, ids, n, r, allowance, depth, per_line, false, &c))
 		return cut_build(t, ids, n, r, &c, allowance, depth, ret, ret_depth);
-	if (n <= most || t->last || t->hard || depth >= DEPTH_MAX)
+	if (n <= most || t->last || depth >= DEPTH_MAX)
 		return leaf_build(t, ids, n, r, ret, ret_depth);
 	err = aside_build(t, ids, n, r, allowance, depth, per_line, &aside, ret, ret_depth);
 	return err || aside ? err : leaf_build(t, ids, n, r, ret, ret_depth);
+}
+
+int node_build(struct build *t, uint32_t *ids, size_t n, const struct region *r, double allowance,
+	       unsigned int depth, uint64_t *ret, size_t *ret_depth)
+{
+	uint32_t fields = 0;
+	int err;
+
+	n = region_prune(t, ids, n, r, &fields);
+	if (t->work > t->work_max)
+		return -EOVERFLOW;
+	if (!t->share)
+		return pruned_build(t, ids, n, r, fields, allowance, depth, ret, ret_depth);
+	err = share_boxes(t, ids, &n, r);
+	if (err || share_find(t, ids, n, r, fields, ret, ret_depth))
+		return err;
+	err = pruned_build(t, ids, n, r, fields, allowance, depth, ret, ret_depth);
+	return err ? err : share_add(t, ids, n, r, fields, *ret, *ret_depth);
 }

@@ -92,12 +92,33 @@ static int group_build(struct build *t, unsigned int group, uint32_t *ids, size_
 	return err;
 }
 
+/* Trees of as many rules each. */
+static int parts_build(struct build *t, uint32_t *ids, size_t n, struct tree *trees, size_t *n_trees)
+{
+	size_t n_rules = 0, rules = 0, first = 0;
+	unsigned int part = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_rules += !i || t->x->rule[ids[i]] != t->x->rule[ids[i - 1]];
+	for (size_t i = 1; i <= n && !err; i++) {
+		if (i < n && t->x->rule[ids[i]] == t->x->rule[ids[i - 1]])
+			continue;
+		if (++rules < n_rules * (part + 1) / t->parts)
+			continue;
+		err = group_build(t, GROUP_REST, ids + first, i - first, trees, n_trees);
+		first = i;
+		part++;
+	}
+	return err;
+}
+
 static int round_build(struct build *t, uint32_t *ids, size_t n, struct tree *trees, size_t *n_trees)
 {
 	_cleanup_free_ uint32_t *sorted = malloc((n + 1) * sizeof(*sorted));
 	size_t at[GROUPS + 1] = {}, count[GROUPS] = {};
 	unsigned int into[GROUPS] = {};
-	bool together = t->alone || n <= (t->round ? TOGETHER_LATER : TOGETHER);
+	bool together = n <= (t->round ? TOGETHER_LATER : TOGETHER);
 	int err = 0;
 
 	if (!sorted)
@@ -132,44 +153,35 @@ static const struct plan {
 	double memory, gain;
 	unsigned int leaf4, leaf6; /* boxes of a leaf */
 	size_t depth;		   /* lines over all trees, at most; 0: as a packet may walk */
-	size_t boxes;		   /* for so many at most; 0: any number */
-	bool generous, try, alone;
+	size_t boxes, rules;	   /* for so many at most; 0: any number */
+	bool generous;
 	bool split; /* addresses that are crowded a little, too */
+	/* So many trees of as many rules each, one after the other, their nodes shared (share.c); 0: by addresses. */
+	unsigned int parts;
 } plans[] = {
 #define SHALLOW 64
 #define CROWD4 11
 #define CROWD6 3.5
+#define FEW 4096
 #define MANY 16384
 #define PLAN_WIDE                                                                                   \
 	.copies = { 400000, 40 }, .lines = { 196608, 12 }, .memory = 0.1, .gain = 0.9, .leaf4 = 48, \
 	.leaf6 = 24, .generous = true
 	/* The common case: wide trees. */
-	{ PLAN_WIDE, .work = { 6e7, 30000 }, .boxes = MANY, .depth = SHALLOW },
-	/* Few rules that overlap a lot: see hard.c. */
-	{ .copies = { 40000, 40 },
-	  .lines = { 131072, 0 },
-	  .work = { 1.2e9, 1e6 },
-	  .memory = 0.35,
-	  .gain = 0.9,
-	  .leaf4 = 48,
-	  .leaf6 = 24,
-	  .boxes = MANY,
-	  .try = true },
+	{ PLAN_WIDE, .work = { 2e7, 30000 }, .boxes = MANY, .depth = SHALLOW },
+	/* Few rules that overlap in many fields: nodes are shared wherever they come out the same. The more parts, the less
+	 * overlaps, until it must do; each costs a packet a walk of its own. One part cannot fail for so many boxes as one leaf takes. */
+#define PLAN_PARTS(n, l4, l6)                                                                      \
+	.copies = { 60000, 0 }, .lines = { 262144, 0 }, .memory = 0.02, .gain = 0.98, .leaf4 = l4, \
+	.leaf6 = l6, .parts = n, .rules = 512
+	{ PLAN_PARTS(1, 24, 24), .work = { 2e7, 0 }, .boxes = FEW, .depth = SHALLOW },
+	{ PLAN_PARTS(8, 16, 8), .work = { 4e7, 2000 }, .boxes = MANY },
+	{ PLAN_PARTS(16, 8, 4), .work = { 4e7, 2000 }, .boxes = MANY },
+	{ PLAN_PARTS(3, 48, 24), .work = { 4e7, 0 }, .boxes = FEW },
+	{ PLAN_PARTS(1, 160, 80), .work = { 4e7, 0 }, .boxes = FEW },
 	/* Many of them: deeper than one would like. */
 	{ PLAN_WIDE, .work = { 4e8, 30000 } },
 	{ PLAN_WIDE, .work = { 4e8, 30000 }, .split = true },
-	/* Leaves that take most of what a packet may walk, and cuts only where that is not enough. It cannot fail for so many
-	 * boxes as one leaf takes. */
-	{ .copies = { 2e7, 1000 },
-	  .lines = { 262144, 0 },
-	  .work = { 4e8, 30000 },
-	  .memory = 0.02,
-	  .gain = 0.98,
-	  .leaf4 = 160,
-	  .leaf6 = 80,
-	  .boxes = 8192,
-	  .generous = true,
-	  .alone = true },
 	/* All memory, but not where few boxes overlap a lot. */
 	{ .copies = { 40000, 10 },
 	  .work = { 4e8, 12000 },
@@ -202,7 +214,7 @@ static int trees_try(const struct boxes *x, unsigned int family, const struct tr
 		.rules = rules,
 		.a = a,
 		.stats = stats,
-		.leaf_want = plan->alone ? (family == 4 ? plan->leaf4 : plan->leaf6) :
+		.leaf_want = plan->parts ? (family == 4 ? plan->leaf4 : plan->leaf6) :
 			     family == 4 ? 4 :
 					   3,
 		.leaf_max = family == 4 ? plan->leaf4 : plan->leaf6,
@@ -212,8 +224,7 @@ static int trees_try(const struct boxes *x, unsigned int family, const struct tr
 		.gain = plan->gain,
 		.crowd = (family == 4 ? CROWD4 : CROWD6) / (plan->split ? 2 : 1),
 		.generous = plan->generous,
-		.alone = plan->alone,
-		.try = plan->try,
+		.parts = plan->parts,
 		.spilled = spilled,
 		.counts = counts,
 		.edges = edges,
@@ -238,18 +249,21 @@ static int trees_try(const struct boxes *x, unsigned int family, const struct tr
 	}
 	for (size_t i = 0; i < n; i++)
 		ids[i] = (uint32_t)i;
+	if (plan->parts)
+		err = share_new(&t, x, &t.share);
 	for (unsigned int round = 0; n && !err; round++) {
-		t.last = plan->alone || round + 1 == TREE_ROUNDS;
+		t.last = plan->parts || round + 1 == TREE_ROUNDS;
 		t.round = round;
 		t.n_spilled = 0;
 		memset(spilled, 0, x->n);
-		err = round_build(&t, ids, n, trees, &n_trees);
+		err = (plan->parts ? parts_build : round_build)(&t, ids, n, trees, &n_trees);
 		n = 0;
 		for (size_t i = 0; i < x->n; i++)
 			if (spilled[i])
 				ids[n++] = (uint32_t)i;
 	}
 	line_table_free(shared);
+	share_free(t.share);
 	stats->work += (double)t.work;
 	if (!err)
 		err = arena_buf_grow(a, (n_trees + 7) / 8, &base);
@@ -278,11 +292,11 @@ int trees_build(const struct boxes *x, unsigned int family, const struct tree_ru
 	for (unsigned int i = 0; i < ARRAY_SIZE(plans); i++) {
 		double lines = (double)begin + budget_of(&plans[i].lines, x->n),
 		       work = budget_of(&plans[i].work, x->n);
-		/* trials leave the plans behind them something */
-		double left = (done - stats->work) * (plans[i].try ? 0.6 : 1);
+		double left = done - stats->work;
 		struct tree_stats s = *stats;
 
-		if ((plans[i].boxes && x->n > plans[i].boxes) || left <= 0)
+		if ((plans[i].boxes && x->n > plans[i].boxes) ||
+		    (plans[i].rules && x->n && x->rule[x->n - 1] >= plans[i].rules) || left <= 0)
 			continue;
 		a->n = begin;
 		a->max = lines > (double)begin && lines < (double)max ? (size_t)lines : max;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
  * Inside the building of trees: tree.c makes groups of boxes and a tree of each, node.c builds nodes, choose.c
- * chooses their cuts, leaf.c writes entries, region.c is geometry.
+ * chooses their cuts, leaf.c writes entries, region.c is geometry,
+ * share.c finds nodes that are the same.
  */
 #ifndef TCCTL_LIB_RULES_TREE_H
 #define TCCTL_LIB_RULES_TREE_H
@@ -20,6 +21,7 @@ struct build {
 	unsigned int family;
 	const struct tree_rule *rules;
 	struct line_table *shared;
+	struct share *share; /* NULL: nodes are shared between neighbours only */
 	struct arena_buf *a;
 	struct tree_stats *stats;
 	enum box_field active[BOX_FIELDS]; /* columns that exist */
@@ -32,8 +34,7 @@ struct build {
 	unsigned int round;
 	bool last;	     /* no further round: leaves may have any length */
 	bool generous;	     /* with memory where few boxes overlap a lot */
-	bool alone;	     /* one tree of all boxes */
-	bool try, hard, dry; /* hard_build() is for use; its work below; only figures are wanted */
+	unsigned int parts;  /* as in struct plan */
 	uint8_t *spilled;    /* by box */
 	size_t n_spilled;
 	uint32_t *counts; /* scratch of 2^BITS_MAX + 1 */
@@ -76,6 +77,18 @@ static inline uint32_t window_span(const struct build *t, uint32_t b, const stru
 	return hi - lo >= all ? all + 1 : hi - lo + 1;
 }
 
+/* Sharing of nodes between different places: see share.c. share_new() makes t->x a copy of x, which grows. */
+struct share;
+int share_new(struct build *t, const struct boxes *x, struct share **ret);
+void share_free(struct share *s);
+/* Boxes become what the region leaves of them. */
+int share_boxes(struct build *t, uint32_t *ids, size_t *n, const struct region *r);
+/* A node made before for the same; `fields` as from region_prune(). */
+bool share_find(struct build *t, const uint32_t *ids, size_t n, const struct region *r, uint32_t fields,
+		uint64_t *ret, size_t *ret_depth);
+int share_add(struct build *t, const uint32_t *ids, size_t n, const struct region *r, uint32_t fields,
+	      uint64_t node, size_t depth);
+
 /* The prefix length that boxes of one side (BOX_SRC0, BOX_DST0) are best split behind into two trees, 0: they are not
  * crowded. That is when a box shares its cell with more than t->crowd others on average. */
 int crowd_split(const struct build *t, const uint32_t *ids, size_t n, enum box_field side, unsigned int *ret);
@@ -104,9 +117,6 @@ int leaf_build(struct build *t, const uint32_t *ids, size_t n, const struct regi
 	       size_t *ret_depth);
 int node_build(struct build *t, uint32_t *ids, size_t n, const struct region *r, double allowance,
 	       unsigned int depth, uint64_t *ret, size_t *ret_depth);
-/* A node for which more memory is tried out. */
-int hard_build(struct build *t, uint32_t *ids, size_t n, const struct region *r, double allowance,
-	       unsigned int depth, unsigned int per_line, uint64_t *ret, size_t *ret_depth);
 /* Set the boxes aside that are wide in some field, for trees of another round, and build a node of the others. Does nothing
  * when that is not worth it: *ret_done. */
 int aside_build(struct build *t, uint32_t *ids, size_t n, const struct region *r, double allowance,

@@ -77,6 +77,9 @@ void rulegen_packet_uniform(uint64_t *state, struct rules_packet *p);
 /* A packet inside a random rule's constraints (where they are not negated), or just outside of one of them. */
 void rulegen_packet_near(uint64_t *state, const struct spec *spec, const struct spec_ruleset *set,
 			 struct rules_packet *p);
+/* A packet near several rules at once: some of its fields near one, others near another. */
+void rulegen_packet_between(uint64_t *state, const struct spec *spec, const struct spec_ruleset *set,
+			    struct rules_packet *p);
 /* Make a packet consistent the way real ones are: ports only with TCP, UDP, SCTP; no L4 fields in later
  * fragments. */
 void rulegen_packet_tidy(struct rules_packet *p);

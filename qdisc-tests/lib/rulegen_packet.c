@@ -195,6 +195,43 @@ void rulegen_packet_near(uint64_t *s, const struct spec *spec, const struct spec
 	rulegen_packet_tidy(p);
 }
 
+void rulegen_packet_between(uint64_t *s, const struct spec *spec, const struct spec_ruleset *set,
+			    struct rules_packet *p)
+{
+	rulegen_packet_near(s, spec, set, p);
+	for (unsigned int more = 1 + below(s, 2); more; more--) {
+		struct rules_packet q;
+
+		rulegen_packet_near(s, spec, set, &q);
+		if (q.family == p->family && chance(s, 50))
+			memcpy(p->src, q.src, sizeof(p->src));
+		if (q.family == p->family && chance(s, 50))
+			memcpy(p->dst, q.dst, sizeof(p->dst));
+		if (chance(s, 50))
+			p->sport = q.sport;
+		if (chance(s, 50))
+			p->dport = q.dport;
+		if (q.family == p->family && chance(s, 30)) {
+			p->proto = q.proto;
+			p->icmp_type = q.icmp_type;
+			p->icmp_code = q.icmp_code;
+			p->tcp_flags = q.tcp_flags;
+			p->frag = q.frag;
+		}
+		if (chance(s, 50))
+			p->dscp = q.dscp;
+		if (chance(s, 50))
+			p->vlan = q.vlan;
+		if (chance(s, 50))
+			p->length = q.length;
+		if (chance(s, 50))
+			p->mark = q.mark;
+		if (p->has_mac && q.has_mac && chance(s, 50))
+			memcpy(p->mac, q.mac, sizeof(p->mac));
+	}
+	rulegen_packet_tidy(p);
+}
+
 void rulegen_packet_print(const struct rules_packet *p, char *buf, size_t len)
 {
 	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];

@@ -1,91 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rule compiler against the linear model, through the user-space twin of the BPF look-up.
- * timeout: 600
+ * The rule compiler against the linear model, through the user-space twin of the BPF look-up: rule sets by hand.
+ * timeout: 240
  */
 #include <errno.h>
 #include <unistd.h>
 
 #include "diag.h"
-#include "rulegen.h"
+#include "rulecheck.h"
 #include "test.h"
 #include "tcctl/lookup.h"
 #include "util.h"
-
-static uint32_t *ids_make(size_t n)
-{
-	uint32_t *ids = calloc(n + 1, sizeof(*ids));
-
-	for (size_t i = 0; ids && i < n; i++)
-		ids[i] = TCCTL_CHUNK_RULES * TCCTL_CHUNK + (uint32_t)i;
-	return ids;
-}
-
-static void print_diags(const struct tcctl_diags *d)
-{
-	for (size_t i = 0; i < d->n; i++)
-		printf("# %s:%u: %s\n", d->items[i].loc.file ? d->items[i].loc.file : "-", d->items[i].loc.line,
-		       d->items[i].message);
-}
-
-/* A packet that can really be there: has what the compiler takes for granted. */
-static void compare(const struct spec *spec, const struct rules_arena *arena, size_t n, uint64_t seed)
-{
-	uint64_t state = seed * 7919 + 17;
-	size_t matches = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct rules_packet p;
-		int want, got;
-
-		if (i % 4)
-			rulegen_packet_near(&state, spec, &spec->rulesets[0], &p);
-		else
-			rulegen_packet_uniform(&state, &p);
-		want = rules_match_linear(spec, &spec->rulesets[0], &p);
-		got = rules_match_arena(arena, &p, NULL);
-		matches += want >= 0;
-		if (got != want) {
-			char buf[400];
-
-			rulegen_packet_print(&p, buf, sizeof(buf));
-			test_fail("seed %llu packet %zu: rule %d, expected %d: %s", (unsigned long long)seed, i, got, want, buf);
-			return;
-		}
-	}
-	test_checks += (unsigned int)n;
-	/* a comparison in which nothing matches says nothing */
-	test_ok(matches > n / 20);
-}
-
-static void differential_in_order(enum rulegen_mix mix, enum rulegen_keys keys, enum rulegen_order order, size_t n_rules,
-				  size_t n_packets, uint64_t seed)
-{
-	struct rulegen_options o = { .mix = mix, .keys = keys, .order = order, .n_rules = n_rules,
-				     .v6_percent = n_rules < 100000 ? 35 : 30, .seed = seed };
-	struct spec *spec = rulegen_make(&o);
-	struct tcctl_diags *d = diags_new();
-	uint32_t *ids = ids_make(n_rules);
-	struct rules_arena arena = {};
-	struct rules_stats stats;
-	static char name[100]; /* outlives the case, which prints it at its end */
-
-	snprintf(name, sizeof(name), "%s mix, %zu rules%s, keys %d: %zu packets, seed %llu", rulegen_mix_names[mix], n_rules,
-		 order ? ", specific first" : "", keys, n_packets, (unsigned long long)seed);
-	test_case(name);
-	if (test_eq(rules_compile(spec, &spec->rulesets[0], ids, NULL, d, &arena, &stats), 0))
-		compare(spec, &arena, n_packets, seed);
-	print_diags(d);
-	rules_arena_done(&arena);
-	free(ids);
-	diags_free(d);
-	rulegen_free(spec);
-}
-
-static void differential(enum rulegen_mix mix, enum rulegen_keys keys, size_t n_rules, size_t n_packets, uint64_t seed)
-{
-	differential_in_order(mix, keys, RULEGEN_RANDOM, n_rules, n_packets, seed);
-}
 
 /* --- small rule sets by hand ---------------------------------------------------------------------------- */
 
@@ -246,7 +171,7 @@ static void test_classes(void)
 		}
 		rules_arena_done(&arena);
 	}
-	print_diags(d);
+	rulecheck_print_diags(d);
 	diags_free(d);
 }
 
@@ -298,7 +223,7 @@ static void test_set(size_t n, unsigned int family, unsigned int long_percent, s
 		}
 		test_ok(hits > n_packets / 4);
 	}
-	print_diags(d);
+	rulecheck_print_diags(d);
 	rules_arena_done(&arena);
 	diags_free(d);
 	free(v);
@@ -311,7 +236,7 @@ static void test_overlap(size_t n, bool may_refuse)
 {
 	struct spec_rule *rules = calloc(n, sizeof(*rules));
 	struct spec_range *r = calloc(2 * n, sizeof(*r));
-	uint32_t *ids = ids_make(n);
+	uint32_t *ids = rulecheck_ids(n);
 	struct tcctl_diags *d = diags_new();
 	struct rules_arena arena = {};
 	struct rules_stats stats;
@@ -352,7 +277,7 @@ static void test_overlap(size_t n, bool may_refuse)
 			test_eq(rules_match_arena(&arena, &p, NULL), rules_match_linear(&f.spec, &f.set, &p));
 		}
 	}
-	print_diags(d);
+	rulecheck_print_diags(d);
 	rules_arena_done(&arena);
 	diags_free(d);
 	free(ids);
@@ -366,7 +291,7 @@ static void test_budget(void)
 	struct spec *spec = rulegen_make(&o);
 	struct rules_options budget = { .max_bytes = 16384 };
 	struct tcctl_diags *d = diags_new();
-	uint32_t *ids = ids_make(1000);
+	uint32_t *ids = rulecheck_ids(1000);
 	struct rules_arena arena = {};
 
 	test_case("a rule set over its budget is refused with figures");
@@ -380,26 +305,8 @@ static void test_budget(void)
 
 int main(void)
 {
-	static const size_t sizes[] = { 10, 1000, 10000 };
-
 	test_semantics();
 	test_classes();
-	for (enum rulegen_mix mix = RULEGEN_ACL; mix <= RULEGEN_IPC; mix++)
-		for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
-			differential(mix, RULEGEN_ABSOLUTE, sizes[i], sizes[i] == 10 ? 1000000 : 100000000 / sizes[i] / 10 + 1000,
-				     i + 1);
-	for (enum rulegen_mix mix = RULEGEN_ACL; mix <= RULEGEN_IPC; mix++) {
-		differential_in_order(mix, RULEGEN_ABSOLUTE, RULEGEN_SPECIFIC_FIRST, 1000, 10000, 1);
-		differential_in_order(mix, RULEGEN_ABSOLUTE, RULEGEN_SPECIFIC_FIRST, 10000, 2000, 2);
-	}
-	differential(RULEGEN_ACL, RULEGEN_RELATIVE, 1000, 50000, 11);
-	differential(RULEGEN_IPC, RULEGEN_BOTH, 1000, 50000, 12);
-	for (uint64_t seed = 20; seed < 60; seed++)
-		differential(RULEGEN_ANY, (enum rulegen_keys)(seed % 3), 1 + seed % 40, 10000, seed);
-	/* many prefixes inside each other, and half of the addresses too long for one key word */
-	for (enum rulegen_mix mix = RULEGEN_FW; mix <= RULEGEN_IPC; mix++)
-		differential(mix, RULEGEN_ABSOLUTE, 100000, 2000, 1);
-	differential_in_order(RULEGEN_FW, RULEGEN_ABSOLUTE, RULEGEN_SPECIFIC_FIRST, 100000, 1000, 1);
 	test_set(1000, 4, 0, 20000);
 	test_set(1000, 6, 20, 20000);
 	test_set(100000, 4, 30, 1000);
