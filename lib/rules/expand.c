@@ -12,6 +12,9 @@
 #define PRODUCT_INLINE 1024
 /* A complement of more prefixes than this is a bit, too: its ladder of prefixes is hard to cut. */
 #define COMPLEMENT_INLINE 8
+/* Bits are few: lists of so few prefixes, whose complements are some hundred at most, leave some to longer ones. */
+#define LIST_SHORT 8
+#define SETS_SHORT 20
 
 struct alt {
 	uint32_t lo, hi; /* or value, mask */
@@ -103,9 +106,8 @@ static unsigned int prefix_bit(const struct spec_prefix *p, unsigned int bit)
 	return p->addr[bit / 8] >> (7 - bit % 8) & 1;
 }
 
-/* Prefixes that together are everything below `at` outside v[0..n). -E2BIG: more than
- * COMPLEMENT_INLINE. */
-static int prefixes_complement(const struct spec_prefix *v, size_t n, const struct spec_prefix *at,
+/* Prefixes that together are everything below `at` outside v[0..n). -E2BIG: more than `max`. */
+static int prefixes_complement(const struct spec_prefix *v, size_t n, const struct spec_prefix *at, size_t max,
 			       struct prefixes *ret)
 {
 	struct spec_prefix half = *at;
@@ -113,7 +115,7 @@ static int prefixes_complement(const struct spec_prefix *v, size_t n, const stru
 	int err;
 
 	if (!n) {
-		if (ret->n >= COMPLEMENT_INLINE)
+		if (ret->n >= max)
 			return -E2BIG;
 		return prefixes_add(ret, at);
 	}
@@ -122,11 +124,11 @@ static int prefixes_complement(const struct spec_prefix *v, size_t n, const stru
 	while (left < n && !prefix_bit(&v[left], at->len))
 		left++;
 	half.len++;
-	err = prefixes_complement(v, left, &half, ret);
+	err = prefixes_complement(v, left, &half, max, ret);
 	if (err)
 		return err;
 	half.addr[at->len / 8] |= (uint8_t)(0x80 >> at->len % 8);
-	return prefixes_complement(v + left, n - left, &half, ret);
+	return prefixes_complement(v + left, n - left, &half, max, ret);
 }
 
 static int ranges_alts(const struct spec_ranges *r, uint32_t max, struct alts *ret)
@@ -306,7 +308,7 @@ static int set_bit(struct box_sets *sets, unsigned int side, struct prefixes *li
 			*ret = i;
 			return 0;
 		}
-	if (sets->n[side] == ARENA_SETS)
+	if (sets->n[side] == ARENA_SETS || (list->n <= LIST_SHORT && sets->n[side] >= SETS_SHORT))
 		return -ENOSPC;
 	*ret = sets->n[side]++;
 	sets->side[side][*ret] = (struct box_set){ .prefixes = TAKE_PTR(list->v), .n = list->n };
@@ -350,7 +352,7 @@ static int side_resolve(const struct spec *spec, const struct spec_addrs *a, uns
 				err = prefixes_add(&ret->list, &all.v[first + i]);
 			goto out;
 		}
-		err = prefixes_complement(all.v + first, n, &everything, &ret->list);
+		err = prefixes_complement(all.v + first, n, &everything, COMPLEMENT_INLINE, &ret->list);
 		if (err != -E2BIG)
 			goto out;
 		ret->list.n = 0;
@@ -361,13 +363,13 @@ static int side_resolve(const struct spec *spec, const struct spec_addrs *a, uns
 		ret->set = (struct alt){ a->neg ? 0 : 1U << bit, 1U << bit };
 		goto out;
 	}
-	/* no bit left: one box per prefix, if this can be said so */
-	if (err == -ENOSPC && !a->neg) {
+	/* no bit left: one box per prefix after all */
+	if (err == -ENOSPC && a->neg) {
+		err = prefixes_complement(all.v + first, n, &everything, SIZE_MAX, &ret->list);
+	} else if (err == -ENOSPC) {
 		err = 0;
 		for (size_t i = 0; i < n && !err; i++)
 			err = prefixes_add(&ret->list, &all.v[first + i]);
-	} else if (err == -ENOSPC) {
-		err = -E2BIG;
 	}
 out:
 	free(all.v);

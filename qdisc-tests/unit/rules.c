@@ -124,6 +124,34 @@ static void test_semantics(void)
 	test_eq(match(&f, &p), 0);
 }
 
+/* More negated networks than there are bits for sets. */
+static void test_negated(void)
+{
+	struct rules_packet p = { .family = 4, .proto = 17, .has_ports = true, .src = { 10, 0, 5, 1 },
+				  .frag = SPEC_FRAG_WHOLE, .vlan = SPEC_VLAN_NONE };
+	struct spec_prefix nets[40];
+	struct spec_range ports[40];
+	struct fixture f;
+
+	test_case("forty rules, each for all but one network");
+	fixture_init(&f, 40);
+	for (unsigned int i = 0; i < 40; i++) {
+		nets[i] = (struct spec_prefix){ 4, 24, { 10, 0, (uint8_t)i } };
+		ports[i] = (struct spec_range){ 1000 + i, 1000 + i };
+		f.rules[i].addr[SPEC_SRC] = addr_of(&nets[i]);
+		f.rules[i].addr[SPEC_SRC].neg = true;
+		f.rules[i].port[SPEC_DPORT] = range_of(&ports[i]);
+	}
+	p.dport = 1005;
+	test_eq(match(&f, &p), -1);
+	p.dport = 1039;
+	test_eq(match(&f, &p), 39);
+	p.src[2] = 39;
+	test_eq(match(&f, &p), -1);
+	p.family = 6;
+	test_eq(match(&f, &p), 39);
+}
+
 /* Every class id comes back as it went in, those that are too high for brief entries, too. */
 static void test_classes(void)
 {
@@ -306,6 +334,7 @@ static void test_budget(void)
 int main(void)
 {
 	test_semantics();
+	test_negated();
 	test_classes();
 	test_set(1000, 4, 0, 20000);
 	test_set(1000, 6, 20, 20000);
