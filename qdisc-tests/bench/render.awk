@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Rows (lib/measure.h) on stdin, Markdown on stdout. Every number and every "met" comes from the rows.
-BEGIN { FS = "\t" }
+BEGIN { FS = "\t"; rule_mixes = "acl acl-narrow fw fw-narrow ipc ipc-narrow" }
 $1 == "host" { host[$2] = $3; next }
 $1 == "skip" { n_skips++; skip_part[n_skips] = $2; skip_why[n_skips] = $3; skipped[$2] = 1; next }
 NF >= 6 { if (!($1 in value)) order[++n] = $1; what[$1] = $2; value[$1] = $3; unit[$1] = $4; low[$1] = $5; high[$1] = $6 }
@@ -52,7 +52,7 @@ function any(re,    i) {
 }
 # Mixes of which no rule set of this size could be measured.
 function refused(size,    i, mixes, list) {
-	split("acl fw ipc", mixes, " ")
+	split(rule_mixes, mixes, " ")
 	for (i = 1; i in mixes; i++)
 		if (("rules." mixes[i] "." size) in skipped) list = list (list == "" ? "" : ", ") mixes[i]
 	return list
@@ -72,13 +72,13 @@ function val(id) { return has(id) ? value[id] : "" }
 # The worst over the mixes of rule sets.
 function worst(suffix,    m, w, i, mixes) {
 	w = ""
-	split("acl fw ipc", mixes, " ")
+	split(rule_mixes, mixes, " ")
 	for (i = 1; i in mixes; i++) { m = "rules." mixes[i] "." suffix; if (has(m) && (w == "" || value[m] > w)) w = value[m] }
 	return w
 }
 function worst_ratio(a, b,    w, i, r, mixes) {
 	w = ""
-	split("acl fw ipc", mixes, " ")
+	split(rule_mixes, mixes, " ")
 	for (i = 1; i in mixes; i++) { r = ratio("rules." mixes[i] "." a, "rules." mixes[i] "." b); if (r != "" && (w == "" || r > w)) w = r }
 	return w
 }
@@ -121,7 +121,7 @@ END {
 	goal("Status of our filters on 1,000 devices (`--ours`): CPU time against `tc -batch` showing the filters", ratio("control.1000.ours.ours.cpu", "control.1000.show.tc.cpu"), 0.25, "×")
 
 	section("Goals")
-	printf "%d met, %d not met, %d not measured. Where several rule set mixes were measured the worst one counts.\n\n", n_met, n_missed, n_unknown
+	printf "%d met, %d not met, %d not measured. Where several rule set mixes and orders were measured the worst one counts.\n\n", n_met, n_missed, n_unknown
 	print "| goal | limit | measured | |\n|---|---:|---:|---|"
 	for (i = 1; i <= n_goals; i++) print goal_row[i]
 
@@ -140,9 +140,12 @@ END {
 		print "flows. No hash table can hold prefixes and ranges: it is the yardstick, not an alternative. 1,000 flows: live"
 		print "traffic with locality. 65,536 flows: each seen once a round. Method as above; both count every packet under its"
 		print "rule, and must agree.\n"
+		print "Each mix comes in two orders. Its rules overlap a lot: in random order a few wide ones hide most of what comes behind them (of"
+		print "100,000 firewall rules some 400 can be reached), so that packets end early. With specific rules first (`-narrow`), as people"
+		print "write them, nearly all can be reached: this is the harder case, and the one that is closer to rule sets in use.\n"
 		print "| mix | rules | tcctl, 1,000 flows | hash | ratio | tcctl, 65,536 flows | hash | ratio | compile and load | size | lines, mean / most |"
 		print "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
-		split("acl fw ipc", mixes, " ")
+		split(rule_mixes, mixes, " ")
 		split("10 1000 10000 100000", sizes, " ")
 		for (i = 1; i in mixes; i++) for (j = 1; j in sizes; j++) {
 			r = "rules." mixes[i] "." sizes[j]

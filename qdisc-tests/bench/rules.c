@@ -4,12 +4,14 @@
  * hand that holds the very flows of the traffic: exact 16-byte keys, the same packet parsing, the same counters. No
  * hash table can hold rules with prefixes and ranges: it is the yardstick, not an alternative.
  *
- * Rule sets follow ClassBench's mixes; packets are made near the rules.
+ * Rule sets follow ClassBench's mixes, each in two orders: random, where a few wide rules hide most of what comes behind
+ * them, and specific rules first (`-narrow`), where nearly all can be reached. Packets are made near the rules.
  *   local   1,000 live flows
  *   spread  65,536 flows, each seen once per round: no cache helps
  * All costs are net of a classifier that does nothing, behind the same packet driver.
  *
- * rules --only MIX N measures one of them; --emit MIX N prints it as a configuration for the device d0.
+ * rules --only MIX N measures one of them; --emit MIX N prints it as a configuration for the device d0. MIX is acl, fw,
+ * ipc, or one of these with `-narrow`.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,6 +27,7 @@
 #include "lib/measure.h"
 #include "lib/ruleset.h"
 #include "rulegen.h"
+#include "util.h"
 
 #define LIVE 1000
 #define LIVE_HEADERS 1024 /* a power of two; some flows come twice */
@@ -45,8 +48,21 @@ struct traffic {
 	double ours[BENCH_LOADS_MAX], hash_ns[BENCH_LOADS_MAX];
 };
 
-struct job {
+/* A mix in an order, and the name of both. */
+struct kind {
 	enum rulegen_mix mix;
+	enum rulegen_order order;
+	const char *name;
+};
+
+static const struct kind kinds[] = {
+	{ RULEGEN_ACL, RULEGEN_RANDOM, "acl" }, { RULEGEN_ACL, RULEGEN_SPECIFIC_FIRST, "acl-narrow" },
+	{ RULEGEN_FW, RULEGEN_RANDOM, "fw" },	{ RULEGEN_FW, RULEGEN_SPECIFIC_FIRST, "fw-narrow" },
+	{ RULEGEN_IPC, RULEGEN_RANDOM, "ipc" }, { RULEGEN_IPC, RULEGEN_SPECIFIC_FIRST, "ipc-narrow" },
+};
+
+struct job {
+	const struct kind *kind;
 	size_t n;
 	struct ruleset set;
 	struct traffic traffic[2];
@@ -56,11 +72,14 @@ struct job {
 };
 
 /* Marks only: what classes write is not what is measured here. */
-static struct spec *spec_make(enum rulegen_mix mix, size_t n)
+static struct spec *spec_make(const struct kind *kind, size_t n)
 {
-	struct rulegen_options options = {
-		.mix = mix, .keys = RULEGEN_ABSOLUTE, .n_rules = n, .catch_all = true, .seed = 1
-	};
+	struct rulegen_options options = { .mix = kind->mix,
+					   .keys = RULEGEN_ABSOLUTE,
+					   .order = kind->order,
+					   .n_rules = n,
+					   .catch_all = true,
+					   .seed = 1 };
 	struct spec *spec = rulegen_make(&options);
 
 	for (size_t c = TCCTL_CLASS_FIRST; c < spec->n_classes; c++) {
@@ -172,7 +191,7 @@ static void lines_count(struct job *job)
 
 static int job_prepare(struct job *job)
 {
-	struct spec *spec = spec_make(job->mix, job->n);
+	struct spec *spec = spec_make(job->kind, job->n);
 	int err = ruleset_compile(spec, &job->set);
 
 	if (!err)
@@ -247,8 +266,8 @@ static int compare(const struct job *job, const struct traffic *t, const struct 
 			wrong++;
 	free(diff);
 	if (!err && wrong) {
-		fprintf(stderr, "rules: %s %zu: %zu rules counted differently\n", rulegen_mix_names[job->mix],
-			job->n, wrong);
+		fprintf(stderr, "rules: %s %zu: %zu rules counted differently\n", job->kind->name, job->n,
+			wrong);
 		err = -EBADMSG;
 	}
 	return err;
@@ -290,7 +309,7 @@ out:
 /* What does not need a pipeline. */
 static void job_report_tables(const struct job *job)
 {
-	const char *mix = rulegen_mix_names[job->mix];
+	const char *mix = job->kind->name;
 	double seconds = job->set.compile_seconds + job->set.load_seconds, mb = (double)job->set.bytes / 1e6;
 	size_t n = job->n;
 
@@ -308,7 +327,7 @@ static void job_report_tables(const struct job *job)
 
 static void job_report(const struct job *job, unsigned int loads)
 {
-	const char *mix = rulegen_mix_names[job->mix];
+	const char *mix = job->kind->name;
 	size_t n = job->n;
 
 	for (int i = 0; i < 2; i++) {
@@ -331,16 +350,17 @@ static void job_report(const struct job *job, unsigned int loads)
 
 static int emit(const char *mix, size_t n)
 {
-	int m = 0, err;
 	struct spec *spec;
+	unsigned int k = 0;
 	char *text;
 	size_t len;
+	int err;
 
-	while (m < RULEGEN_MIX_MAX && strcmp(rulegen_mix_names[m], mix))
-		m++;
-	if (m == RULEGEN_MIX_MAX)
+	while (k < ARRAY_SIZE(kinds) && strcmp(kinds[k].name, mix))
+		k++;
+	if (k == ARRAY_SIZE(kinds))
 		return 2;
-	spec = spec_make((enum rulegen_mix)m, n);
+	spec = spec_make(&kinds[k], n);
 	err = spec_emit(spec, &text, &len);
 	if (!err) {
 		fwrite(text, 1, len, stdout);
@@ -354,7 +374,7 @@ static int emit(const char *mix, size_t n)
 int main(int argc, char **argv)
 {
 	static const size_t sizes[] = { 10, 1000, 10000, 100000 };
-	static struct job jobs[3 * 4];
+	static struct job jobs[ARRAY_SIZE(kinds) * ARRAY_SIZE(sizes)];
 	bool quick = bench_init();
 	unsigned int loads = quick ? 3 : 5, rounds = quick ? 15 : 61, n_jobs = 0;
 	const bool only = argc == 4 && !strcmp(argv[1], "--only");
@@ -362,19 +382,19 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && !strcmp(argv[1], "--emit"))
 		return emit(argv[2], (size_t)atol(argv[3]));
-	for (int mix = RULEGEN_ACL; mix <= RULEGEN_IPC; mix++)
-		for (int s = 0; s < 4; s++) {
+	for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++)
+		for (unsigned int s = 0; s < ARRAY_SIZE(sizes); s++) {
 			struct job *job = &jobs[n_jobs];
 
-			if (quick && sizes[s] > 10000 && mix != RULEGEN_ACL)
+			if (quick && sizes[s] > 10000 && strcmp(kinds[k].name, "acl"))
 				continue;
-			if (only && (strcmp(argv[2], rulegen_mix_names[mix]) || sizes[s] != (size_t)atol(argv[3])))
+			if (only && (strcmp(argv[2], kinds[k].name) || sizes[s] != (size_t)atol(argv[3])))
 				continue;
-			job->mix = (enum rulegen_mix)mix;
+			job->kind = &kinds[k];
 			job->n = sizes[s];
 			err = job_prepare(job);
 			if (err)
-				bench_skip(bench_text("rules.%s.%zu", rulegen_mix_names[mix], sizes[s]),
+				bench_skip(bench_text("rules.%s.%zu", kinds[k].name, sizes[s]),
 					   "cannot be set up: %s",
 					   *ruleset_error() ? ruleset_error() : strerror(-err));
 			else
@@ -400,8 +420,7 @@ int main(int argc, char **argv)
 				err = traffic_measure(job, &job->traffic[t], &pipe, rounds, load);
 			job->failed = err;
 			if (err)
-				bench_skip(bench_text("rules.%s.%zu", rulegen_mix_names[job->mix], job->n),
-					   "%s",
+				bench_skip(bench_text("rules.%s.%zu", job->kind->name, job->n), "%s",
 					   err == -EBADMSG ? "the two do not agree on the rules that match" :
 							     strerror(-err));
 		}
