@@ -12,8 +12,8 @@
 
 #include "object.h"
 #include "pin.h"
+#include "pipeline/head.h"
 #include "tcctl/abi.h"
-#include "tcctl/arena.h"
 #include "util.h"
 
 void pipeline_close(struct pipeline *p)
@@ -213,19 +213,14 @@ static int head_set(const struct pipeline *p, uint32_t slot, const struct tcctl_
 int pipeline_arena_put(const struct pipeline *p, uint32_t slot, int fd)
 {
 	struct tcctl_head head = {};
-	struct arena_header header;
-	const uint32_t line = 0;
 	int err;
 
 	err = head_set(p, slot, &head);
 	if (!err)
 		err = pipeline_inner_put(p, "arenas", slot, fd);
-	if (!err && bpf_map_lookup_elem(fd, &line, &header))
-		err = -errno;
-	if (err)
-		return err;
-	arena_head(&header, &head);
-	return head_set(p, slot, &head);
+	if (!err)
+		err = head_read(fd, &head);
+	return err ? err : head_set(p, slot, &head);
 }
 
 void pipeline_arena_drop(const struct pipeline *p, uint32_t slot)

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "alone.skel.h"
-#include "tcctl/arena.h"
 #include "pipeline.skel.h"
+#include "pipeline/head.h"
 
 /* Slots and the functions that fill them; NULL: the probe or the next stage. */
 static const char *const l3_progs[TCCTL_L3_MAX] = { "ipv4", "ipv6", "arp", "mpls", "pppoe", "other_l3" };
@@ -198,13 +198,14 @@ int pipe_add_chunk(struct pipe *p, uint32_t chunk)
 
 int pipe_put_arena(struct pipe *p, uint32_t half, int fd)
 {
-	struct arena_header header;
 	struct tcctl_head head;
-	uint32_t line = 0;
+	int err;
 
-	if (bpf_map_update_elem(pipe_map(p, "arenas"), &half, &fd, BPF_ANY) || bpf_map_lookup_elem(fd, &line, &header))
+	if (bpf_map_update_elem(pipe_map(p, "arenas"), &half, &fd, BPF_ANY))
 		return -errno;
-	arena_head(&header, &head);
+	err = head_read(fd, &head);
+	if (err)
+		return err;
 	return bpf_map_update_elem(pipe_map(p, "heads"), &half, &head, BPF_ANY) ? -errno : 0;
 }
 

@@ -53,21 +53,25 @@ flood() { # N FIRST SECOND
 }
 need_cmd bc strace bpftool jq
 
-# What packets find in `heads` is what the arenas say: stamp, what the rules look at, seed; nothing where there is no arena.
+# What packets find in `heads` is what the arenas say: stamp, what the rules look at, seed, the first rows of the class table; nothing
+# where there is no arena.
 bytes_of() { # MAP KEY FIRST [LAST]: bytes of an element
 	"$BPFTOOL" -j map lookup $1 key "$2" 0 0 0 2>/dev/null | jq -r "[.value[$3:${4-}][]? | ltrimstr(\"0x\")] | join(\"\")"
 }
 heads_hold() { # NAME: of the namespace's only pipeline
-	local g slot head id want used=0
+	local g slot head id want line used=0
 	g=$(echo /sys/fs/bpf/tcctl/*/default/p*/tc/globals)
 	for slot in 0 1; do
 		head=$(bytes_of "pinned $g/heads" $slot 0) # all of it
 		id=$(bytes_of "pinned $g/arenas" $slot 0 4)
 		if [[ -n $id ]]; then
-			want=$(bytes_of "id $((16#${id:6:2}${id:4:2}${id:2:2}${id:0:2}))" 0 8 24)
+			id=$((16#${id:6:2}${id:4:2}${id:2:2}${id:0:2}))
+			line=$((16#$(bytes_of "id $id" 0 24 25)))
+			want=$(bytes_of "id $id" 0 8 24)$(bytes_of "id $id" $line 0)$(bytes_of "id $id" $((line + 1)) 0)
+			want+=$(printf '%0*d' $((2 * (16 + 64 * 32) - ${#want})) 0)
 			used=$((used + 1))
 		else
-			want=$(printf '%032d' 0)
+			want=$(printf '%0*d' $((2 * (16 + 64 * 32))) 0)
 		fi
 		check_eq "$1: head $slot is its arena's" "$head" "$want"
 	done

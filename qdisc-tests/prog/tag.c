@@ -24,16 +24,17 @@ static struct tcctl_class_row *row(unsigned int id)
 	return (struct tcctl_class_row *)(lines + CLASS_BASE) + id;
 }
 
-/* Classes 2..65: DSCP 0..63; 66..129: the same if unset; then the skb fields. */
+/* The skb fields, then DSCP 0..63, then the same if unset. The first TCCTL_HEAD_ROWS classes have rows in `heads`, the others do not. */
 enum {
-	SET = 2,
-	IF_UNSET = SET + 64,
-	MARK = IF_UNSET + 64,
+	MARK = 2,
 	PRIORITY,
 	QUEUE,
 	TC_INDEX,
 	ALL,
+	SET,
+	IF_UNSET = SET + 64,
 };
+_Static_assert(SET < TCCTL_HEAD_ROWS && IF_UNSET > TCCTL_HEAD_ROWS, "classes of both kinds");
 
 static void make_arena(uint32_t stamp)
 {
@@ -204,9 +205,29 @@ static int field_after(const struct pipe *p, unsigned int class, unsigned int ge
 
 #define FIELD(name) ((int)offsetof(struct __sk_buff, name))
 
+static void fields(const struct pipe *p)
+{
+	test_case("mark under its mask");
+	test_eq(field_after(p, MARK, 0, FIELD(mark)), 0xab1234);
+	test_case("priority");
+	test_eq(field_after(p, PRIORITY, 0, FIELD(priority)), 0x10020);
+	test_case("queue");
+	test_eq(field_after(p, QUEUE, 0, FIELD(queue_mapping)), 3);
+	test_case("tc_index");
+	test_eq(field_after(p, TC_INDEX, 0, FIELD(tc_index)), 77);
+	test_case("all at once");
+	test_eq(field_after(p, ALL, 0, FIELD(mark)), 0xab0005);
+	test_eq(field_after(p, ALL, 0, FIELD(priority)), 6);
+	test_eq(field_after(p, ALL, 0, FIELD(queue_mapping)), 2);
+	test_eq(field_after(p, ALL, 0, FIELD(tc_index)), 8);
+	dscp_case(14, true, 1, ALL, 46 << 2 | 1, 0);
+}
+
 int main(void)
 {
 	struct tcctl_cfg observe = { .flags = TCCTL_CFG_OBSERVE };
+	const struct tcctl_head none = {};
+	const uint32_t half = 0;
 	struct pipe p;
 
 	test_case("pipeline loads");
@@ -225,20 +246,12 @@ int main(void)
 	test_case("DSCP of a CHECKSUM_COMPLETE packet");
 	checksum_complete();
 
-	test_case("mark under its mask");
-	test_eq(field_after(&p, MARK, 0, FIELD(mark)), 0xab1234);
-	test_case("priority");
-	test_eq(field_after(&p, PRIORITY, 0, FIELD(priority)), 0x10020);
-	test_case("queue");
-	test_eq(field_after(&p, QUEUE, 0, FIELD(queue_mapping)), 3);
-	test_case("tc_index");
-	test_eq(field_after(&p, TC_INDEX, 0, FIELD(tc_index)), 77);
-	test_case("all at once");
-	test_eq(field_after(&p, ALL, 0, FIELD(mark)), 0xab0005);
-	test_eq(field_after(&p, ALL, 0, FIELD(priority)), 6);
-	test_eq(field_after(&p, ALL, 0, FIELD(queue_mapping)), 2);
-	test_eq(field_after(&p, ALL, 0, FIELD(tc_index)), 8);
-	dscp_case(14, true, 1, ALL, 46 << 2 | 1, 0);
+	fields(&p);
+	test_case("without a head: the arena is asked");
+	test_eq(bpf_map_update_elem(pipe_map(&p, "heads"), &half, &none, BPF_ANY), 0);
+	fields(&p);
+	dscp_all(0, 7);
+	test_eq(pipe_set_arena(&p, 0, lines, sizeof(lines) / sizeof(lines[0])), 0);
 
 	test_case("keep and unknown classes change nothing");
 	test_eq(field_after(&p, TCCTL_CLASS_KEEP, 0, FIELD(mark)), 0xab0034);

@@ -209,16 +209,6 @@ struct tcctl_ctl {
 	__u32 pad;
 };
 
-/*
- * `heads`: what of an arena every packet needs, by the arena's slot, where it is found without a helper. Written by the controller
- * after the arena is in its slot, before anything uses that slot. All 0 (nobody wrote it): the arena has to be asked.
- */
-struct tcctl_head {
-	__u32 stamp; /* these are as in struct arena_header */
-	__u32 used;
-	__u64 seed;
-};
-
 /* A class as the mark stage reads it: a row of the class table inside the arena, two rows per line.
  * Row 0 is `keep` and writes nothing. */
 #define TCCTL_C_DSCP 0x01U	    /* dscp into the IPv4 TOS / IPv6 traffic class; ECN bits are kept */
@@ -240,6 +230,18 @@ struct tcctl_class_row {
 	__u8 pad;
 	__u16 tunnel; /* tunnel id, tcctl/tunnel.h; 0: leave the packet alone */
 	__u8 pad2[8];
+};
+
+/*
+ * `heads`: what of an arena every packet needs, by the arena's slot, where it is found without a helper. Written by the controller
+ * after the arena is in its slot, before anything uses that slot. All 0 (nobody wrote it): the arena has to be asked.
+ */
+#define TCCTL_HEAD_ROWS 64U /* a power of two */
+struct tcctl_head {
+	__u32 stamp; /* these are as in struct arena_header */
+	__u32 used;
+	__u64 seed;
+	struct tcctl_class_row rows[TCCTL_HEAD_ROWS]; /* of the first classes; 0 where there is no class */
 };
 
 #define TCCTL_CLASS_KEEP 0

@@ -128,7 +128,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
 	__uint(key_size, 4);
-	__uint(value_size, 16); /* struct tcctl_head */
+	__uint(value_size, 16 + 64 * 32); /* struct tcctl_head */
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } heads SEC(".maps") __weak;
 #endif
