@@ -26,6 +26,7 @@
 		asm volatile("%0 = *(u32 *)(%1 + %2)"                                       \
 			     : "=r"(_field)                                                 \
 			     : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, name)));  \
+		__builtin_assume(_field <= 0xffffffff);                                     \
 		(__u32)_field;                                                              \
 	})
 
@@ -56,13 +57,12 @@ static __always_inline __u32 tcctl_forget(struct __sk_buff *skb, __u32 value)
  */
 static __always_inline void tcctl_counter_add_gso(struct __sk_buff *skb, struct tcctl_counter *c)
 {
-	volatile __u64 headers = 0, l4_at, segs, size; /* 64 bits wide, see TCCTL_KEY() */
+	volatile __u64 headers = 0, l4_at = 0, segs, size; /* 64 bits wide, see TCCTL_KEY() */
 	__u32 total = 0, proto = 0;
 	/* zeroed in whole slots: 6.1 refuses a helper's bytes where a number was kept before, without CAP_PERFMON */
 	__u8 ip[24] TCCTL_BUFFER = {};
 
 	if (!bpf_skb_load_bytes_relative(skb, 0, ip, 20, BPF_HDR_START_NET)) {
-		l4_at = 0;
 		if (ip[0] >> 4 == 4) {
 			l4_at = (ip[0] & 15) * 4;
 			total = TCCTL_BE16(ip + 2);

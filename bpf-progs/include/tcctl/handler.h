@@ -67,6 +67,7 @@
 		asm volatile("%0 = *(u32 *)(%1 + %2)"                               \
 			     : "=r"(_cb)                                            \
 			     : "r"(skb), "i"(TCCTL_CB_OFFSET(i)));                  \
+		__builtin_assume(_cb <= 0xffffffff);                                \
 		(__u32)_cb;                                                         \
 	})
 #define tcctl_cb_set(skb, i, value)                                                 \
@@ -291,11 +292,11 @@ static __always_inline __u32 tcctl_fold(__u64 sum)
  */
 #define tcctl_jump(skb, table, slot)                                                           \
 	asm volatile("r1 = %[ctx]\n\t"                                                         \
-		     "r2 = %[map]\n\t"                                                         \
+		     "r2 = %[map] ll\n\t"                                                      \
 		     "r3 = %[index]\n\t"                                                       \
 		     "call 12"                                                                 \
 		     :                                                                         \
-		     : [ctx] "r"(skb), [map] "r"(&(table)), [index] "i"(slot)                  \
+		     : [ctx] "r"(skb), [map] "i"(&(table)), [index] "i"(slot)                  \
 		     : "r0", "r1", "r2", "r3", "r4", "r5", "memory")
 
 static __always_inline void tcctl_clear(struct __sk_buff *skb)
