@@ -23,6 +23,10 @@ static __always_inline int run(struct __sk_buff *skb)
 #endif
 	reason = tcctl_parse_eth_header(skb, &p);
 	if (tcctl_likely(!reason)) {
+		if (tcctl_is_usual(p.ethertype, TCCTL_ETH_IPV4)) {
+			p.ethertype = TCCTL_ETH_IPV4;
+			return dispatch(skb, &p);
+		}
 		if (tcctl_likely(!tcctl_is_vlan(p.ethertype)))
 			return dispatch(skb, &p);
 		reason = tcctl_parse_vlan(skb, &p);

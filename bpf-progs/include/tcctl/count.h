@@ -14,6 +14,17 @@
 #define tcctl_likely(x) __builtin_expect(!!(x), 1)
 #define tcctl_unlikely(x) __builtin_expect(!!(x), 0)
 
+/*
+ * Is a value the one that it usually is? Asked apart, before compilers make one search, and several branches, of all the values that a
+ * program tells apart.
+ */
+#define tcctl_is_usual(value, usual)             \
+	({                                       \
+		__u64 _value = (value);          \
+		asm volatile("" : "+r"(_value)); \
+		tcctl_likely(_value == (usual)); \
+	})
+
 #define TCCTL_BE16(p) ((__u32)(p)[0] << 8 | (p)[1])
 
 /*

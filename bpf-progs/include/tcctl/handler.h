@@ -239,9 +239,9 @@ static __always_inline bool tcctl_read_slow(struct __sk_buff *skb, __u32 off, __
 	return true;
 }
 
-#define TCCTL_READ_AT(constant)                                             \
+#define TCCTL_READ_IF(condition, constant)                                  \
 	do {                                                                \
-		if (off == (constant)) {                                    \
+		if (condition) {                                            \
 			const __u32 *p = (void *)tcctl_data_at(skb, constant); \
 			if (tcctl_unlikely((__u8 *)(p + words) > tcctl_data_end(skb))) \
 				break;                                      \
@@ -250,11 +250,13 @@ static __always_inline bool tcctl_read_slow(struct __sk_buff *skb, __u32 off, __
 			return true;                                        \
 		}                                                           \
 	} while (0)
+#define TCCTL_READ_AT(constant) TCCTL_READ_IF(off == (constant), constant)
+#define TCCTL_READ_USUAL(constant) TCCTL_READ_IF(tcctl_is_usual(off, constant), constant)
 
 /* At the offset of an L3 header: behind Ethernet, at the start, behind a tag, behind PPPoE. */
 static __always_inline bool tcctl_read_l3(struct __sk_buff *skb, __u32 off, __u32 *ret_w, const __u32 words)
 {
-	TCCTL_READ_AT(14);
+	TCCTL_READ_USUAL(14);
 	TCCTL_READ_AT(0);
 	TCCTL_READ_AT(18);
 	TCCTL_READ_AT(22);
@@ -264,7 +266,7 @@ static __always_inline bool tcctl_read_l3(struct __sk_buff *skb, __u32 off, __u3
 /* At the offset of an L4 header: behind IPv4 without options or IPv6 without extension headers. */
 static __always_inline bool tcctl_read_l4(struct __sk_buff *skb, __u32 off, __u32 *ret_w, const __u32 words)
 {
-	TCCTL_READ_AT(34);
+	TCCTL_READ_USUAL(34);
 	TCCTL_READ_AT(54);
 	TCCTL_READ_AT(20);
 	TCCTL_READ_AT(40);

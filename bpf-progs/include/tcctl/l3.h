@@ -20,6 +20,15 @@ static __always_inline int tcctl_without_l4(struct __sk_buff *skb, struct tcctl_
 		slot = slot_;                   \
 		break
 
+#define TCCTL_L4_USUAL(protocol, slot_, shortest)                                                  \
+	do {                                                                                       \
+		if (tcctl_is_usual(p->proto, protocol) && tcctl_likely(p->l4_len >= (shortest))) { \
+			tcctl_context_add(skb, p);                                                 \
+			tcctl_jump(skb, jt_l4, slot_);                                             \
+			return tcctl_count_handled(skb, TCCTL_CNT_EMPTY_L4 + (slot_));             \
+		}                                                                                  \
+	} while (0)
+
 /* After the L3 step: write the context and jump on by protocol number. L4 handlers can rely on the header's
  * fixed part being there, but for IP in IP in a first fragment. */
 static __always_inline int tcctl_dispatch_l4(struct __sk_buff *skb, struct tcctl_parse *p)
@@ -30,6 +39,8 @@ static __always_inline int tcctl_dispatch_l4(struct __sk_buff *skb, struct tcctl
 		tcctl_context_add(skb, p);
 		return tcctl_handled(skb);
 	}
+	TCCTL_L4_USUAL(TCCTL_IP_UDP, TCCTL_L4_UDP, 8);
+	TCCTL_L4_USUAL(TCCTL_IP_TCP, TCCTL_L4_TCP, 20);
 	if (tcctl_unlikely(p->l4_len < tcctl_l4_min(p)))
 		return tcctl_without_l4(skb, p, TCCTL_R_TRUNC_L4);
 	tcctl_context_add(skb, p);
