@@ -34,7 +34,7 @@ enum {
 	SET,
 	IF_UNSET = SET + 64,
 };
-_Static_assert(SET < TCCTL_HEAD_ROWS && IF_UNSET > TCCTL_HEAD_ROWS, "classes of both kinds");
+_Static_assert(IF_UNSET > TCCTL_HEAD_ROWS && SET < TCCTL_HEAD_ROWS, "classes of both kinds");
 
 static void make_arena(uint32_t stamp)
 {
