@@ -30,14 +30,12 @@ static int net_cmp(const void *a, const void *b)
 
 static bool net_holds(const struct net *outer, const struct net *inner)
 {
-	for (unsigned int i = 0, len = outer->len; len; i++) {
-		unsigned int bits = len < 32 ? len : 32;
+	const unsigned int words = outer->len / 32, rest = outer->len % 32;
 
-		if ((outer->addr[i] ^ inner->addr[i]) >> (32 - bits))
+	for (unsigned int i = 0; i < words; i++)
+		if (outer->addr[i] != inner->addr[i])
 			return false;
-		len -= bits;
-	}
-	return true;
+	return !rest || !((outer->addr[words] ^ inner->addr[words]) >> (32 - rest));
 }
 
 /* Boxes in the cells of all prefixes of length from..to together. `nets` sorted. */

@@ -7,11 +7,11 @@
 
 static bool field_covered(const struct build *t, uint32_t b, enum box_field f, const struct region *r)
 {
-	uint32_t lo = t->x->field[f].lo[b], hi = t->x->field[f].hi[b];
+	const uint32_t lo = t->x->field[f].lo[b], hi = t->x->field[f].hi[b], known = r->mask[f], value = r->value[f];
 
 	if (f >= BOX_MASKED)
-		return !(hi & ~r->mask[f] || (lo ^ r->value[f]) & hi);
-	return lo <= r->value[f] && hi >= (r->value[f] | (box_field_max(f) & ~r->mask[f]));
+		return !(hi & ~known || (lo ^ value) & hi);
+	return lo <= value && hi >= (value | (box_field_max(f) & ~known));
 }
 
 uint32_t region_narrow(const struct build *t, uint32_t b, const struct region *r)
