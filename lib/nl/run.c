@@ -187,26 +187,27 @@ static size_t batch_fit(const struct nl *nl, size_t n)
 }
 
 /*
- * Send what fits of ops[0..n) and collect the answers. *ret_sent operations have gone out; of these the ones without
+ * Send what fits of ops[0..n), n > 0, and collect the answers. *ret_sent operations have gone out; of these the ones without
  * an answer are not in `answered`. An error means that nothing went out or that the answers make no sense.
  */
 static int batch_send(struct nl *nl, struct nl_op *ops, bool *answered, size_t n, size_t *ret_sent)
 {
 	size_t limit = batch_fit(nl, n), len, i;
-	struct nlmsghdr *last = NULL;
+	struct nlmsghdr *last;
 	bool overrun = false;
 	uint32_t seq;
 	int got, err;
 
 again:
 	seq = nl->seq + 1;
-	for (i = 0, len = 0; i < limit && sizeof(nl->tx) - len >= NL_REQUEST_MAX; i++) {
+	i = len = 0;
+	do {
 		last = put_op(nl, nl->tx + len, &ops[i]);
 		answered[i] = false;
 		ops[i].err = 0;
 		ops[i].extack[0] = '\0';
 		len += MNL_ALIGN(last->nlmsg_len);
-	}
+	} while (++i < limit && sizeof(nl->tx) - len >= NL_REQUEST_MAX);
 	last->nlmsg_flags |= NLM_F_ACK;
 	err = nl_send(nl, nl->tx, len);
 	if ((err == -ENOBUFS || err == -ENOMEM) && i > 1) {
