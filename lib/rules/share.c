@@ -181,19 +181,19 @@ static int rest_of(struct build *t, uint32_t b, const struct region *r, uint32_t
 
 int share_boxes(struct build *t, uint32_t *ids, size_t *n, const struct region *r)
 {
-	const uint32_t *rule = t->x->rule;
 	size_t kept = 0;
 
 	t->work += *n * t->n_active / 2;
 	for (size_t i = 0; i < *n; i++) {
-		uint32_t rest;
+		const uint32_t *rule;
 		size_t at = kept;
+		uint32_t rest;
 		int err = rest_of(t, ids[i], r, &rest);
 
 		if (err)
 			return err;
 		/* the order of a rule's own boxes does not matter: sorted, so that equal lists look alike */
-		rule = t->x->rule;
+		rule = t->x->rule; /* which may have moved */
 		while (at && rule[ids[at - 1]] == rule[rest] && ids[at - 1] > rest)
 			at--;
 		if (at && ids[at - 1] == rest)
