@@ -201,7 +201,6 @@ static void add_header(struct packet *pk, const struct shape *s)
 		h[0] = (uint8_t)((pk->len - at) / 4);
 		break;
 	case TCCTL_T_GTPU:
-		at = pk->len;
 		h = packet_add(pk, NULL, 8);
 		h[0] = (uint8_t)(0x30 | (s->options & 7));
 		h[1] = 255;

@@ -189,8 +189,7 @@ static uint64_t tcp_bulk(uint16_t port, uint64_t bytes)
 	clock_gettime(CLOCK_MONOTONIC, &t1);
 	test_eq(r.bytes, bytes);
 	test_ok(r.hash == hash);
-	printf("# %llu ms\n",
-	       (unsigned long long)((t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000));
+	printf("# %lld ms\n", (long long)(t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000);
 	return r.mss;
 }
 
