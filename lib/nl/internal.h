@@ -60,8 +60,8 @@ static inline bool nl_message_ok(const struct nlmsghdr *nlh, int left)
 struct nlmsghdr *nl_request(struct nl *nl, void *at, uint16_t type, uint16_t flags);
 
 int nl_send(struct nl *nl, const void *buf, size_t len);
-/* Length of the next datagram (`parts`: as many are received at once), which is in nl->rx until the next call, or -EAGAIN (nothing there), -ENOBUFS (answers were
- * lost), -EBADMSG (cut short). */
+/* Length of the next datagram (`parts`: as many are received at once), which is in nl->rx until the next call, or -EAGAIN
+ * (nothing there), -ENOBUFS (answers were lost), -EBADMSG (cut short). */
 int nl_receive(struct nl *nl, unsigned int parts);
 
 /*
