@@ -6,6 +6,8 @@
 #define TCCTL_WANT_HEADS
 #include "tcctl/handler.h"
 
+_Static_assert(sizeof(struct tcctl_head) == 16 + 64 * 32, "as maps.h says");
+
 /*
  * The head of the packet's arena; use it when tcctl_head_is() says so, otherwise ask the arena itself. Two steps, because without
  * CAP_PERFMON kernels such as 6.1 refuse a pointer that was set to NULL here and is compared with it there.
