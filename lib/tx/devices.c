@@ -129,6 +129,7 @@ int tx_devices_settle(struct tx *tx)
 	const struct tcctl_plan *plan = tx->s->plan;
 	_cleanup_free_ struct nl_link_gone *gone = calloc(plan->n_devices + 1, sizeof(*gone));
 	_cleanup_free_ const struct model_device **which = calloc(plan->n_devices + 1, sizeof(*which));
+	bool named = false;
 	size_t n = 0;
 	int err;
 
@@ -142,11 +143,16 @@ int tx_devices_settle(struct tx *tx)
 		}
 	err = nl_links_delete(tx->s->t->nl, gone, n);
 	for (size_t i = 0; i < n && err; i++)
-		if (gone[i].err)
+		if (gone[i].err) {
 			diag_errno(diag_device(diag_error(tx->s->diags, NULL, "cannot remove device %s: %s",
 							  which[i]->name, strerror(-gone[i].err)),
 					       "%s", which[i]->name),
 				   gone[i].err);
+			named = true;
+		}
+	if (err && !named)
+		diag_errno(diag_error(tx->s->diags, NULL, "cannot remove the devices of tunnels: %s", strerror(-err)),
+			   err);
 	return err;
 }
 
