@@ -314,8 +314,16 @@ static void look_up(struct resolving *r, const struct spec_tunnel *t, uint32_t u
 
 /*
  * The source of what is sent: is it ours? Tunnels mostly share one, which is asked for once. Other tables may have it where a mark
- * or a device chooses them, and a link-local address is one of a device.
+ * or a device chooses them, those of VRFs have the addresses of the devices in these, and a link-local address is one of a device.
  */
+static bool has_vrf(const struct nl_links *links)
+{
+	for (size_t i = 0; i < links->n; i++)
+		if (!strcmp(links->items[i].kind, "vrf"))
+			return true;
+	return false;
+}
+
 static void check_local(struct resolving *r, const struct spec_tunnel *t)
 {
 	struct nl_route route = {};
@@ -327,7 +335,7 @@ static void check_local(struct resolving *r, const struct spec_tunnel *t)
 		return;
 	r->local = &t->local;
 	err = nl_route_get(r->nl, t->local.family, t->local.addr, 0, 0, &route);
-	if (err ? !is_answer(err) : route.local)
+	if ((err ? !is_answer(err) : route.local) || has_vrf(r->links))
 		return;
 	tunnel_address_text(&t->local, 1, text, sizeof(text));
 	diag_hint(diag_warning(r->diags, &t->loc, "tunnel %s: local %s is no address of this host now", t->name, text),
