@@ -40,7 +40,7 @@ struct summary {
 static void check(const struct rulegen_options *o, struct summary *sum)
 {
 	struct rulecheck c;
-	char name[100];
+	static char name[100];
 
 	snprintf(name, sizeof(name), "seed %llu, %u%% IPv6%s, keys %d, order %d", (unsigned long long)o->seed,
 		 o->v6_percent, o->catch_all ? ", catch-all" : "", o->keys, o->order);
@@ -66,7 +66,7 @@ static void check(const struct rulegen_options *o, struct summary *sum)
 static void sweep(enum rulegen_mix mix, size_t n_rules, uint64_t first, uint64_t n_seeds)
 {
 	struct summary sum = {};
-	char name[100];
+	static char name[100];
 
 	snprintf(name, sizeof(name), "%s mix, %zu rules", rulegen_mix_names[mix], n_rules);
 	test_case(name);

@@ -170,7 +170,8 @@ static void check_flood(void)
 /* A fixed random walk over the bytes of a good file: never a crash, never an error without a place. */
 static void check_mutations(const char *file)
 {
-	char path[512], name[64], *text;
+	static char name[64]; /* of the case, which outlives this */
+	char path[512], *text;
 	unsigned int seed = 1;
 	size_t len;
 
