@@ -85,6 +85,7 @@ if read -r -t 10 -u "${SOCKET[0]}" word && [[ $word = ready ]]; then
 	check_eq "and cleared" "$(find /sys/fs/bpf/tcctl 2>/dev/null)" ""
 else
 	skip "held by a socket" "python3"
+	must t remove -q -n d
 fi
 
 # Without a witness nothing is proven: never cleared, only named.
