@@ -143,11 +143,21 @@ void share_free(struct share *s)
 	free(s);
 }
 
+/* Fields that stay as they are: the narrow ones, and the words of an address before one of them. An entry has the length of
+ * a prefix, which says nothing of a later word once an earlier one is open. */
+static uint32_t fields_kept(const struct build *t, uint32_t narrow)
+{
+	for (unsigned int i = t->n_active; i-- > 1;)
+		if (narrow & 1U << i && t->active[i] <= BOX_DST3 && t->active[i - 1] / 4 == t->active[i] / 4)
+			narrow |= 1U << (i - 1);
+	return narrow;
+}
+
 /* What the region leaves of a box. */
 static int rest_of(struct build *t, uint32_t b, const struct region *r, uint32_t *ret)
 {
 	struct share *s = t->share;
-	uint32_t narrow = region_narrow(t, b, r), *slot;
+	uint32_t kept = fields_kept(t, region_narrow(t, b, r)), *slot;
 	bool same = true;
 	struct box rest;
 	int err;
@@ -157,7 +167,7 @@ static int rest_of(struct build *t, uint32_t b, const struct region *r, uint32_t
 		enum box_field f = t->active[i];
 		uint32_t open = f >= BOX_MASKED ? 0 : box_field_max(f);
 
-		if (narrow & 1U << i || (!rest.lo[f] && rest.hi[f] == open))
+		if (kept & 1U << i || (!rest.lo[f] && rest.hi[f] == open))
 			continue;
 		rest.lo[f] = 0;
 		rest.hi[f] = open;

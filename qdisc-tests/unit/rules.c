@@ -8,6 +8,7 @@
 
 #include "diag.h"
 #include "rulecheck.h"
+#include "rules/tree.h"
 #include "test.h"
 #include "tcctl/lookup.h"
 #include "util.h"
@@ -203,6 +204,46 @@ static void test_classes(void)
 	diags_free(d);
 }
 
+/* --- nodes that are shared ------------------------------------------------------------------------------- */
+
+/* What is left of an IPv6 network below cuts that have settled a whole word of its address, on one side. */
+static void test_rest(enum box_field side, unsigned int len)
+{
+	unsigned int word = len / 32;
+	struct boxes x = {};
+	struct box b = {};
+	struct build t = { .x = &x, .family = 6 };
+	struct region r = {};
+	uint32_t id = 0;
+	size_t n = 1;
+
+	for (enum box_field f = 0; f < BOX_FIELDS; f++)
+		b.hi[f] = f >= BOX_MASKED ? 0 : box_field_max(f);
+	for (unsigned int i = 0; i <= word; i++) {
+		uint32_t wild = i == word ? UINT32_MAX >> len % 32 : 0;
+
+		b.lo[side + i] = 0x2a51c693U & ~wild;
+		b.hi[side + i] = b.lo[side + i] | wild;
+		t.active[t.n_active++] = side + i;
+	}
+	for (unsigned int i = 0; i < word; i++) {
+		r.mask[side + i] = UINT32_MAX;
+		r.value[side + i] = b.lo[side + i];
+	}
+	if (test_eq(boxes_add(&x, &b), 0) && test_eq(share_new(&t, &x, &t.share), 0)) {
+		test_eq(share_boxes(&t, &id, &n, &r), 0);
+		test_eq(n, 1);
+		test_eq(box_prefix_len(t.x, side, id), len);
+		/* nothing of it once the last word is settled, too */
+		r.mask[side + word] = ~(UINT32_MAX >> len % 32);
+		r.value[side + word] = b.lo[side + word];
+		test_eq(share_boxes(&t, &id, &n, &r), 0);
+		test_eq(box_prefix_len(t.x, side, id), 0);
+	}
+	share_free(t.share);
+	boxes_done(&x);
+}
+
 /* --- big sets ------------------------------------------------------------------------------------------- */
 
 static void test_set(size_t n, unsigned int family, unsigned int long_percent, size_t n_packets)
@@ -336,6 +377,11 @@ int main(void)
 	test_semantics();
 	test_negated();
 	test_classes();
+	test_case("shared nodes: a prefix stays whole while a word of it is not settled");
+	for (unsigned int len = 48; len < 128; len += 32) {
+		test_rest(BOX_SRC0, len);
+		test_rest(BOX_DST0, len);
+	}
 	test_set(1000, 4, 0, 20000);
 	test_set(1000, 6, 20, 20000);
 	test_set(100000, 4, 30, 1000);
