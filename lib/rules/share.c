@@ -206,6 +206,7 @@ int share_boxes(struct build *t, uint32_t *ids, size_t *n, const struct region *
 		rule = t->x->rule; /* which may have moved */
 		while (at && rule[ids[at - 1]] == rule[rest] && ids[at - 1] > rest)
 			at--;
+		t->work += kept - at;
 		if (at && ids[at - 1] == rest)
 			continue;
 		memmove(ids + at + 1, ids + at, (kept - at) * sizeof(*ids));
