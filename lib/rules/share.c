@@ -18,8 +18,8 @@
 /* Rests of boxes, per box and besides: a bound on memory. */
 #define RESTS 16
 #define RESTS_BESIDES 65536
-/* Words of keys. */
-#define KEYS_MAX (1U << 26)
+/* Words of keys: 32 MiB. */
+#define KEYS_MAX (1U << 23)
 
 struct shared_node {
 	uint64_t node;
@@ -273,6 +273,8 @@ static int node_reserve(struct share *s, uint32_t len)
 
 	if (s->n_keys + len > s->cap_keys) {
 		s->cap_keys = 2 * s->cap_keys + len;
+		if (s->cap_keys > KEYS_MAX)
+			s->cap_keys = KEYS_MAX;
 		p = realloc(s->keys, s->cap_keys * sizeof(*s->keys));
 		if (!p)
 			return -ENOMEM;
